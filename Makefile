@@ -1,0 +1,37 @@
+# Needs Python 3.11 or newer, make and a C compiler. Every target prepares .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check lock bench clean
+
+setup: .venv/ready
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wattseal needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup  ## Start every role as a real process and show a day of a simulated neighborhood
+	$(BIN)/wattseal demo --out demo-out
+
+check: setup  ## Style, types and the import rule
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## Everything that CI runs
+	$(BIN)/pytest -n 2 --dist worksteal
+
+bench: setup  ## Costs of each step beside its peer, as ratios of one run
+	$(BIN)/python -m bench
+
+lock: setup  ## Refresh the pinned requirements
+	for set in base dev; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+	  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --output-file requirements/$$set.txt requirements/$$set.in; done
+
+clean:
+	rm -rf .venv build demo-out out

@@ -1,0 +1,1 @@
+"""Private smart-meter analytics: encrypted neighborhood totals, opened only as the rules permit."""

@@ -1,0 +1,90 @@
+"""Files that only their owner may read: written whole or not at all, secrets sealed under a passphrase."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from nacl import pwhash
+from nacl.exceptions import CryptoError
+from nacl.secret import SecretBox
+
+from wattseal.protocol.errors import UsageError
+
+_SALT_BYTES = pwhash.argon2id.SALTBYTES
+
+
+def private_directory(path: Path) -> Path:
+    """`path`, made with mode 0700 where missing. Raises UsageError if others may enter it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_owner_only(path)
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write with mode 0600, durably, replacing `path` in one step."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def read_private(path: Path) -> bytes:
+    """Raises UsageError if the file is missing or readable by others."""
+    try:
+        _check_owner_only(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def write_sealed(path: Path, secret: bytes, passphrase: bytes) -> None:
+    """Seal under Argon2id and XSalsa20-Poly1305, then write privately."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    write_private(path, salt + bytes(_box(passphrase, salt).encrypt(secret)))
+
+
+def read_sealed(path: Path, passphrase: bytes) -> bytes:
+    """Raises UsageError for a wrong passphrase or an altered file, without telling which."""
+    data = read_private(path)
+    try:
+        return _box(passphrase, data[:_SALT_BYTES]).decrypt(data[_SALT_BYTES:])
+    except (CryptoError, ValueError):
+        raise UsageError(f"{path}: wrong passphrase, or the file was altered") from None
+
+
+def _box(passphrase: bytes, salt: bytes) -> SecretBox:
+    # libsodium's "interactive" cost: 64 MiB, a few tenths of a second, at each start of a service.
+    return SecretBox(
+        pwhash.argon2id.kdf(
+            SecretBox.KEY_SIZE,
+            passphrase,
+            salt,
+            opslimit=pwhash.argon2id.OPSLIMIT_INTERACTIVE,
+            memlimit=pwhash.argon2id.MEMLIMIT_INTERACTIVE,
+        )
+    )
+
+
+def _check_owner_only(path: Path) -> None:
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        raise UsageError(f"{path} belongs to another user")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise UsageError(f"{path} can be read by others: chmod go-rwx it")
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

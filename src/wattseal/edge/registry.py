@@ -1,0 +1,91 @@
+"""What the operators installed in a service: countersigned rosters and the decryptor's key notices, kept as files."""
+
+from pathlib import Path
+
+from wattseal.edge.private_files import private_directory, write_private
+from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
+from wattseal.protocol.ids import RegionId, Window
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.roster import Roster, SignedRoster
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.time import Clock, window_date, window_of
+from wattseal.protocol.trust import TrustAnchors
+
+
+class Registry:
+    """`replay` lets rosters take effect in the past, for trial runs on old data; a live service refuses them."""
+
+    def __init__(self, directory: Path, trust: TrustAnchors, clock: Clock, *, replay: bool) -> None:
+        self._rosters_at = private_directory(directory / "rosters")
+        self._keys_at = private_directory(directory / "keys")
+        self._trust = trust
+        self._clock = clock
+        self._replay = replay
+        rosters = [SignedRoster.from_bytes(path.read_bytes()).opened(trust) for path in self._rosters_at.glob("*.json")]
+        self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
+        envelopes = [Envelope.from_bytes(path.read_bytes()) for path in self._keys_at.glob("*.json")]
+        self._notices = {
+            notice.key_id: (notice, envelope) for envelope in envelopes for notice in [self._open(envelope)]
+        }
+
+    def install_roster(self, signed: SignedRoster) -> Roster:
+        """Again the same: no change. Raises SignatureInvalid, MalformedMessage, Rejected or Contradiction."""
+        roster = signed.opened(self._trust)
+        known = self._rosters.get((roster.region, roster.effective))
+        if known is not None:
+            if known.fingerprint != roster.fingerprint:
+                raise Contradiction(
+                    f"region {roster.region} has another roster from {window_date(roster.effective)} on"
+                )
+            return known
+        if not self._replay and roster.effective <= window_of(self._clock()):
+            raise Rejected("a roster takes effect in a window that has not begun")
+        for other in self._rosters.values():
+            if other.region != roster.region and not other.by_meter.keys().isdisjoint(roster.by_meter):
+                raise Contradiction(f"a meter of the roster is in region {other.region}")
+        write_private(self._rosters_at / f"{roster.region}.{roster.effective}.json", signed.to_bytes())
+        self._rosters[roster.region, roster.effective] = roster
+        return roster
+
+    def install_key(self, envelope: Envelope) -> KeyNotice:
+        """Again the same: no change. Raises SignatureInvalid, MalformedMessage or Contradiction."""
+        notice = self._open(envelope)
+        for known, _ in self._notices.values():
+            if known == notice:
+                return known
+            if known.key_id == notice.key_id:
+                raise Contradiction(f"key {notice.key_id} is known with another content")
+            if known.first_window <= notice.last_window and notice.first_window <= known.last_window:
+                raise Contradiction(f"key {known.key_id} is for some of the same windows")
+        write_private(self._keys_at / f"{notice.key_id}.json", envelope.to_bytes())
+        self._notices[notice.key_id] = notice, envelope
+        return notice
+
+    def roster(self, region: RegionId, window: Window) -> Roster:
+        """The roster in force in the window. Raises UnknownSubject."""
+        begun = [key for key in self._rosters if key[0] == region and key[1] <= window]
+        if not begun:
+            raise UnknownSubject(f"region {region} has no roster for {window_date(window)}")
+        return self._rosters[max(begun)]
+
+    def key(self, key_id: int) -> KeyNotice:
+        """Raises UnknownSubject."""
+        if key_id not in self._notices:
+            raise UnknownSubject(f"key {key_id} is not known here")
+        return self._notices[key_id][0]
+
+    def key_of_window(self, window: Window) -> KeyNotice:
+        """Raises UnknownSubject."""
+        for notice, _ in self._notices.values():
+            if notice.first_window <= window <= notice.last_window:
+                return notice
+        raise UnknownSubject(f"no key is for {window_date(window)}")
+
+    def notices(self) -> list[Envelope]:
+        return [envelope for _, envelope in self._notices.values()]
+
+    def rosters(self) -> list[Roster]:
+        return [self._rosters[key] for key in sorted(self._rosters)]
+
+    def _open(self, envelope: Envelope) -> KeyNotice:
+        return envelope.opened(KeyNotice, self._trust.decryptor)

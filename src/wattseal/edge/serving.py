@@ -1,0 +1,84 @@
+"""Running a service: where it may listen, how it says that it is ready, and when it stops."""
+
+import ipaddress
+import os
+import socket
+import ssl
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from wattseal.protocol.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Address of a service. Without a certificate it must be a loopback one; port 0 takes a free port."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise UsageError("a TLS certificate and its key are given together")
+        if self.certificate is None and not is_loopback(self.host):
+            raise UsageError(f"{self.host} is not a loopback address: give --tls-certificate and --tls-key")
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Prints `ready URL` on standard output once it listens."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            scheme = "https" if self.config.is_ssl else "http"
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            print(f"ready {scheme}://{host}:{port}", flush=True)  # noqa: T201 - the parent process reads this
+
+
+def serve(app: FastAPI, listen: Listen, *, until_stdin_closes: bool) -> None:
+    """Serve until a signal, or until standard input closes: the way a parent process keeps no orphans."""
+    config = uvicorn.Config(
+        app,
+        host=listen.host,
+        port=listen.port,
+        ssl_certfile=listen.certificate,
+        ssl_keyfile=listen.key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=512,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+    server = _AnnouncingServer(config)
+    if until_stdin_closes:
+        threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+    server.run()
+    if not server.started:
+        raise UsageError(f"cannot listen on {listen.host} port {listen.port}")
+
+
+def _stop_at_end_of_input(server: uvicorn.Server) -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    server.should_exit = True

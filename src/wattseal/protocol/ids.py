@@ -1,0 +1,102 @@
+"""Names and numbers that identify things in messages, checked where they enter."""
+
+import re
+from enum import IntEnum, StrEnum
+from typing import Annotated, NewType
+
+from pydantic import AfterValidator, Field
+
+from wattseal.protocol.errors import MalformedMessage
+
+MeterId = NewType("MeterId", str)
+RegionId = NewType("RegionId", str)
+CohortId = NewType("CohortId", str)
+Window = NewType("Window", int)
+
+ID_BYTES = 16
+_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,14}[A-Za-z0-9])?")
+_COHORT = re.compile(r"[A-Za-z0-9._-]{1,24}(?:/[A-Za-z0-9._-]{1,24}){0,5}")
+
+
+class Kind(IntEnum):
+    """What a report covers."""
+
+    DAILY = 1
+    CYCLE = 2
+    REGISTER = 3
+    VECTOR = 4
+
+
+class Channel(StrEnum):
+    """A physical quantity of one direction; also the channel family that pins are kept by."""
+
+    DELIVERED = "delivered"
+    RECEIVED = "received"
+
+    @property
+    def code(self) -> int:
+        return _CHANNEL_CODES[self]
+
+    @classmethod
+    def from_code(cls, code: int) -> "Channel":
+        for channel, known in _CHANNEL_CODES.items():
+            if known == code:
+                return channel
+        raise MalformedMessage(f"channel {code} is not known")
+
+
+_CHANNEL_CODES = {Channel.DELIVERED: 1, Channel.RECEIVED: 2}
+
+
+class Suite(IntEnum):
+    """Cryptosystem with its size. Numbers from 128 on are insecure ones, for comparison and tests."""
+
+    PAILLIER_3072 = 1
+    INSECURE_PAILLIER_2048 = 129
+    INSECURE_PAILLIER_TEST = 130
+
+
+class Role(StrEnum):
+    AGGREGATOR = "aggregator"
+    DECRYPTOR = "decryptor"
+    UNBLINDER = "unblinder"
+
+
+def checked_id(text: str) -> str:
+    """One to 16 letters, digits and inner dots, underscores or hyphens. Raises ValueError."""
+    if not _ID.fullmatch(text):
+        raise ValueError("an id is 1 to 16 letters, digits, '.', '_' or '-', beginning and ending in a letter or digit")
+    return text
+
+
+def checked_cohort(text: str) -> str:
+    """A path in the tree of cohorts, such as town/feeder-2/t07. Raises ValueError."""
+    if not _COHORT.fullmatch(text) or any(part in (".", "..") for part in text.split("/")):
+        raise ValueError("a cohort is a path of 1 to 6 names, such as town/feeder-2/t07")
+    return text
+
+
+MeterField = Annotated[MeterId, AfterValidator(checked_id)]
+RegionField = Annotated[RegionId, AfterValidator(checked_id)]
+CohortField = Annotated[CohortId, AfterValidator(checked_cohort)]
+# Up to the year 9999, so that every window has a date to print.
+WindowField = Annotated[Window, Field(ge=0, le=2_932_896)]
+KeyIdField = Annotated[int, Field(ge=1, lt=1 << 32)]
+NumberField = Annotated[int, Field(ge=0, le=7)]
+
+
+def id_to_bytes(text: str) -> bytes:
+    return checked_id(text).encode("ascii").ljust(ID_BYTES, b"\0")
+
+
+def id_from_bytes(field: bytes) -> str:
+    """Raises MalformedMessage unless `field` is the padded form of an id."""
+    try:
+        return checked_id(field.rstrip(b"\0").decode("ascii"))
+    except ValueError as error:
+        raise MalformedMessage(str(error)) from None
+
+
+def within(cohort: CohortId, ancestor: CohortId) -> bool:
+    """Whether `cohort` is `ancestor` or lies below it in the tree."""
+    return cohort == ancestor or cohort.startswith(ancestor + "/")

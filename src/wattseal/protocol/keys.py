@@ -1,0 +1,64 @@
+"""Public keys as the decryptor publishes them, and each half's per-meter keys sealed to the meter."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from wattseal.protocol.codec import Bytes, Bytes32, Message
+from wattseal.protocol.ids import KeyIdField, MeterField, RegionField, Role, WindowField
+
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+
+
+class KeyNotice(Message):
+    """The encryption key for reports of windows from `first_window` through `last_window`; the decryptor signs it."""
+
+    version: Literal[1] = 1
+    key_id: KeyIdField
+    suite: Annotated[int, Field(ge=0, le=255)]
+    public_key: Annotated[Bytes, Field(max_length=4096)]
+    first_window: WindowField
+    last_window: WindowField
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_window < self.first_window:
+            raise ValueError("last_window is before first_window")
+        return self
+
+
+class MeterKeysOfHalf(Message):
+    """What one half shares with one meter; travels only inside a sealed box."""
+
+    meter: MeterField
+    meter_key: Bytes32
+    check_keys: dict[Month, Bytes32]
+
+
+class SealedKeys(Message):
+    meter: MeterField
+    box: Bytes
+
+
+class Enrolment(Message):
+    """One half's keys for every meter of a region and key period, each box open to its meter only.
+
+    Signed by the half, or anyone on the way could hand meters pad keys of their own choosing.
+    """
+
+    version: Literal[1] = 1
+    role: Role
+    region: RegionField
+    key_id: KeyIdField
+    roster_digest: Bytes32
+    months: tuple[Month, ...]
+    boxes: tuple[SealedKeys, ...]
+
+
+class EnrolmentRequest(Message):
+    """What the fleet asks of each half."""
+
+    region: RegionField
+    key_id: KeyIdField
+    window: WindowField
+    months: Annotated[tuple[Month, ...], Field(min_length=1, max_length=36)]

@@ -1,0 +1,190 @@
+"""The sealed report of one meter: fixed binary header, ciphertext, signature; and frames of reports for upload.
+
+The ciphertext is opaque here. `docs/wire-format.md` draws the header byte by byte.
+"""
+
+import hashlib
+import itertools
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nacl.signing import SigningKey
+
+from wattseal.protocol.errors import MalformedMessage, MessageTooLarge
+from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Window, id_from_bytes, id_to_bytes
+from wattseal.protocol.signing import sign, verify
+from wattseal.protocol.time import MINUTES_PER_DAY, window_minutes
+
+VERSION = 1
+SIGNATURE_BYTES = 64
+LAYOUT_ID_BYTES = 8
+MAX_REPORT_BYTES = 64 * 1024
+MAX_NUMBER = 7
+MAX_FLAG_RUNS = 32
+
+# version, suite, kind, channel, key id, layout, region, meter, start, end, number, flag runs, ciphertext bytes
+_HEADER = struct.Struct(">BBBBI8s16s16sIIBBI")
+_RUN = struct.Struct(">HHB")
+_FRAME = struct.Struct(">I")
+
+
+class FlagRun(NamedTuple):
+    """`length` intervals from `start` on that are not plain measured reads, and why."""
+
+    start: int
+    length: int
+    reason: int
+
+
+MISSING = 1
+"""Flag reason: no read arrived; the slot holds 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a report says in the clear. `start` and `end` are minutes since 1970 UTC."""
+
+    suite: int
+    kind: Kind
+    channel: Channel
+    key_id: int
+    layout_id: bytes
+    region: RegionId
+    meter: MeterId
+    start: int
+    end: int
+    number: int
+    flags: tuple[FlagRun, ...] = ()
+
+    @property
+    def window(self) -> Window:
+        """The UTC day of a daily report."""
+        return Window(self.start // MINUTES_PER_DAY)
+
+    def to_bytes(self, ciphertext_bytes: int) -> bytes:
+        fixed = _HEADER.pack(
+            VERSION,
+            self.suite,
+            self.kind,
+            self.channel.code,
+            self.key_id,
+            self.layout_id,
+            id_to_bytes(self.region),
+            id_to_bytes(self.meter),
+            self.start,
+            self.end,
+            self.number,
+            len(self.flags),
+            ciphertext_bytes,
+        )
+        return fixed + b"".join(_RUN.pack(*run) for run in self.flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A decoded report; `body` is the exact bytes, which are what is stored, compared and archived."""
+
+    header: Header
+    ciphertext: bytes
+    signature: bytes
+    body: bytes
+
+    def verify(self, identity_key: bytes) -> None:
+        """Raises SignatureInvalid unless the meter with this Ed25519 key signed the report."""
+        signed = self.body[: -SIGNATURE_BYTES - len(self.ciphertext)]
+        verify(identity_key, "report", signed + hashlib.sha256(self.ciphertext).digest(), self.signature)
+
+
+def seal_report(header: Header, ciphertext: bytes, identity: SigningKey) -> bytes:
+    """The signed bytes of a report. Raises MalformedMessage if a decoder would not take them."""
+    encoded = header.to_bytes(len(ciphertext))
+    signature = sign(identity, "report", encoded + hashlib.sha256(ciphertext).digest())
+    body = encoded + ciphertext + signature
+    decode_report(body)
+    return body
+
+
+def decode_report(body: bytes) -> Report:
+    """Raises MalformedMessage for unknown versions, bad fields, leftover bytes. The signature is not checked."""
+    if len(body) < _HEADER.size + SIGNATURE_BYTES:
+        raise MalformedMessage("the report is truncated")
+    version, suite, kind, channel, key_id, layout_id, region, meter, start, end, number, runs, size = (
+        _HEADER.unpack_from(body)
+    )
+    if version != VERSION:
+        raise MalformedMessage(f"report version {version} is not known")
+    if kind not in Kind.__members__.values():
+        raise MalformedMessage(f"report kind {kind} is not known")
+    if number > MAX_NUMBER:
+        raise MalformedMessage(f"report number {number} is above {MAX_NUMBER}")
+    if runs > MAX_FLAG_RUNS:
+        raise MalformedMessage(f"{runs} flag runs are more than {MAX_FLAG_RUNS}")
+    beginning = _HEADER.size + runs * _RUN.size
+    if len(body) != beginning + size + SIGNATURE_BYTES:
+        raise MalformedMessage("the report's length is not what its header says")
+    header = Header(
+        suite=suite,
+        kind=Kind(kind),
+        channel=Channel.from_code(channel),
+        key_id=key_id,
+        layout_id=layout_id,
+        region=RegionId(id_from_bytes(region)),
+        meter=MeterId(id_from_bytes(meter)),
+        start=start,
+        end=end,
+        number=number,
+        flags=_checked_runs(body[_HEADER.size : beginning]),
+    )
+    if header.kind is Kind.DAILY and (start, end) != window_minutes(header.window):
+        raise MalformedMessage("a daily report covers exactly one UTC day")
+    return Report(header, body[beginning : beginning + size], body[-SIGNATURE_BYTES:], body)
+
+
+def _checked_runs(data: bytes) -> tuple[FlagRun, ...]:
+    """Runs in order, apart from each other and not empty, so that each set of flags has one encoding."""
+    runs = tuple(FlagRun(*run) for run in _RUN.iter_unpack(data))
+    free = 0
+    for run in runs:
+        if run.length == 0 or run.start < free or run.reason == 0:
+            raise MalformedMessage("flag runs are empty, overlapping or out of order")
+        free = run.start + run.length
+    if any(a.start + a.length == b.start and a.reason == b.reason for a, b in itertools.pairwise(runs)):
+        raise MalformedMessage("adjacent flag runs of one reason are one run")
+    return runs
+
+
+def flag_runs(flagged: Sequence[bool], reason: int) -> tuple[FlagRun, ...]:
+    """Flags as runs; with more than 32 runs, one run over everything."""
+    runs: list[FlagRun] = []
+    for position, value in enumerate(flagged):
+        if value and runs and runs[-1].start + runs[-1].length == position:
+            runs[-1] = runs[-1]._replace(length=runs[-1].length + 1)
+        elif value:
+            runs.append(FlagRun(position, 1, reason))
+    return tuple(runs) if len(runs) <= MAX_FLAG_RUNS else (FlagRun(0, len(flagged), reason),)
+
+
+def frame(reports: Iterable[bytes]) -> bytes:
+    """Upload body: each report after its length in four bytes."""
+    return b"".join(_FRAME.pack(len(report)) + report for report in reports)
+
+
+def unframe(body: bytes, most: int) -> Iterator[bytes]:
+    """The framed reports. Raises MalformedMessage when truncated, MessageTooLarge beyond `most` reports."""
+    position = count = 0
+    while position < len(body):
+        if len(body) - position < _FRAME.size:
+            raise MalformedMessage("the last frame is truncated")
+        (size,) = _FRAME.unpack_from(body, position)
+        position += _FRAME.size
+        if size > MAX_REPORT_BYTES:
+            raise MessageTooLarge(f"a report of {size} bytes is above {MAX_REPORT_BYTES}")
+        if size > len(body) - position:
+            raise MalformedMessage("the last frame is truncated")
+        count += 1
+        if count > most:
+            raise MessageTooLarge(f"more than {most} reports in one request")
+        yield body[position : position + size]
+        position += size

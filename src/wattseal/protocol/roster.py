@@ -1,0 +1,127 @@
+"""Who belongs to what: the roster of a region, signed by the utility and countersigned by both other operators."""
+
+import itertools
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from nacl.signing import SigningKey
+from pydantic import Field, model_validator
+
+from wattseal.protocol.codec import Bytes, Bytes32, Digest, Message, Signature
+from wattseal.protocol.errors import MalformedMessage, UnknownSubject
+from wattseal.protocol.ids import (
+    Channel,
+    CohortField,
+    CohortId,
+    MeterField,
+    MeterId,
+    RegionField,
+    WindowField,
+)
+from wattseal.protocol.signing import sign, verify
+from wattseal.protocol.trust import TrustAnchors
+
+MAX_METERS = 16_384
+Interval = Literal[15, 30, 60]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class RosterRow(Message):
+    """One meter at one service point. `sealing_key` (X25519) names the installation: keys are derived from it."""
+
+    meter: MeterField
+    identity_key: Bytes32
+    sealing_key: Bytes32
+    service_point: Name
+    account: Name
+    cohort: CohortField
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    customer_class: Literal["residential", "commercial"] = "residential"
+
+
+class Roster(Message):
+    """Rows of one region, in force from window `effective` on until a later roster of the region is."""
+
+    version: Literal[1] = 1
+    region: RegionField
+    effective: WindowField
+    commodity: Literal["electricity"] = "electricity"
+    interval_minutes: Interval
+    suite: Annotated[int, Field(ge=0, le=255)]
+    layout_id: Annotated[Bytes, Field(min_length=8, max_length=8)]
+    rows: Annotated[tuple[RosterRow, ...], Field(min_length=1, max_length=MAX_METERS)]
+
+    @model_validator(mode="after")
+    def _rows_are_one_set(self) -> Self:
+        meters = [row.meter for row in self.rows]
+        if any(a >= b for a, b in itertools.pairwise(meters)):
+            raise ValueError("rows are sorted by meter, each meter once")
+        for what in ("identity_key", "sealing_key", "service_point"):
+            if len({getattr(row, what) for row in self.rows}) != len(self.rows):
+                raise ValueError(f"two rows share a {what}")
+        if any(list(row.channels) != sorted(set(row.channels)) for row in self.rows):
+            raise ValueError("channels are sorted, each once")
+        return self
+
+    @cached_property
+    def fingerprint(self) -> Digest:
+        """The digest, computed once: rosters are long and named in every statement."""
+        return self.digest()
+
+    @cached_property
+    def by_meter(self) -> dict[MeterId, RosterRow]:
+        return {row.meter: row for row in self.rows}
+
+    @cached_property
+    def cohorts(self) -> frozenset[CohortId]:
+        """Every node of the tree, inner ones included."""
+        leaves = {row.cohort for row in self.rows}
+        paths = (leaf.split("/") for leaf in leaves)
+        return frozenset(CohortId("/".join(path[: depth + 1])) for path in paths for depth in range(len(path)))
+
+    @cached_property
+    def _active(self) -> dict[tuple[CohortId, Channel], tuple[MeterId, ...]]:
+        active: dict[tuple[CohortId, Channel], list[MeterId]] = {}
+        for row in self.rows:
+            path = row.cohort.split("/")
+            for depth in range(len(path)):
+                for channel in row.channels:
+                    active.setdefault((CohortId("/".join(path[: depth + 1])), channel), []).append(row.meter)
+        return {key: tuple(meters) for key, meters in active.items()}
+
+    def active(self, cohort: CohortId, channel: Channel) -> tuple[MeterId, ...]:
+        """Meters of the cohort that their countersigned rows make active, sorted. Raises UnknownSubject."""
+        if cohort not in self.cohorts:
+            raise UnknownSubject(f"region {self.region} has no cohort {cohort}")
+        return self._active.get((cohort, channel), ())
+
+
+class SignedRoster(Message):
+    """A roster's canonical bytes with the utility's signature and the two countersignatures."""
+
+    body: Bytes
+    utility: Signature
+    aggregator_operator: Signature | None = None
+    unblinder_operator: Signature | None = None
+
+    @classmethod
+    def issue(cls, roster: Roster, utility: SigningKey) -> Self:
+        body = roster.to_bytes()
+        return cls(body=body, utility=sign(utility, "roster", body))
+
+    def countersigned(self, operator: Literal["aggregator_operator", "unblinder_operator"], key: SigningKey) -> Self:
+        return self.model_copy(update={operator: sign(key, "roster", self.body)})
+
+    def opened(self, trust: TrustAnchors) -> Roster:
+        """The roster, once all three signatures hold. Raises SignatureInvalid or MalformedMessage."""
+        if self.aggregator_operator is None or self.unblinder_operator is None:
+            raise MalformedMessage("the roster is not countersigned by both operators")
+        verify(trust.utility, "roster", self.body, self.utility)
+        verify(trust.aggregator_operator, "roster", self.body, self.aggregator_operator)
+        verify(trust.unblinder_operator, "roster", self.body, self.unblinder_operator)
+        return Roster.from_bytes(self.body)
+
+    def proposed(self, trust: TrustAnchors) -> Roster:
+        """The roster as the utility signed it, for an operator who is to countersign. Raises as `opened`."""
+        verify(trust.utility, "roster", self.body, self.utility)
+        return Roster.from_bytes(self.body)

@@ -1,0 +1,128 @@
+"""What exactly is asked to be opened: the statement, and the aggregator's signed answer that carries its ciphertext.
+
+A statement names its members by a bitmap over the cohort's active meters, so that it cannot name anybody else.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, Self
+
+from nacl.signing import SigningKey
+from pydantic import Field
+
+from wattseal.protocol.codec import Bytes, Bytes32, Digest, Message, Signature, canonical_json
+from wattseal.protocol.errors import MalformedMessage
+from wattseal.protocol.ids import Channel, CohortField, KeyIdField, MeterId, NumberField, RegionField, WindowField
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.signing import sign, verify
+
+ALL_ONES = "ones"
+
+
+class TotalQuestion(Message):
+    """What a collector asks the aggregator for: the total of a cohort, interval by interval, over one closed window."""
+
+    region: RegionField
+    cohort: CohortField
+    channel: Channel = Channel.DELIVERED
+    window: WindowField
+
+
+class TotalStatement(Message):
+    """The members whose reads are summed, each at its frozen number, and under which key, layout and roster."""
+
+    version: Literal[1] = 1
+    kind: Literal["total"] = "total"
+    region: RegionField
+    cohort: CohortField
+    channel: Channel
+    window: WindowField
+    suite: Annotated[int, Field(ge=0, le=255)]
+    key_id: KeyIdField
+    layout_id: Annotated[Bytes, Field(min_length=8, max_length=8)]
+    roster_digest: Bytes32
+    members: Annotated[Bytes, Field(max_length=2048)]
+    numbers: tuple[tuple[Annotated[int, Field(ge=0)], NumberField], ...] = ()
+    functional: Annotated[str, Field(max_length=64)] = ALL_ONES
+
+    def members_in(self, roster: Roster) -> dict[MeterId, int]:
+        """Members in sorted order, each with the number of its report. Raises MalformedMessage, UnknownSubject."""
+        active = roster.active(self.cohort, self.channel)
+        chosen = bits_to_positions(self.members, len(active))
+        numbers = dict(self.numbers)
+        if list(numbers) != sorted(numbers) or len(numbers) != len(self.numbers) or 0 in numbers.values():
+            raise MalformedMessage("numbers are sorted by member, each once, 0 left out")
+        if not numbers.keys() <= set(chosen):
+            raise MalformedMessage("a number is given for a meter that is not a member")
+        return {active[position]: numbers.get(position, 0) for position in chosen}
+
+    def item(self, members: Mapping[MeterId, int]) -> Digest:
+        """What attempts are counted by: who, which reports of theirs, which functional; not how it was put."""
+        return hashlib.sha256(
+            b"wattseal/1 item\0"
+            + canonical_json(
+                {
+                    "members": sorted(members.items()),
+                    "kind": self.kind,
+                    "channel": self.channel,
+                    "window": self.window,
+                    "functional": self.functional,
+                }
+            )
+        ).digest()
+
+
+def positions_to_bits(positions: Iterable[int], count: int) -> bytes:
+    """Bitmap over `count` places, lowest bit of the first byte first."""
+    bits = bytearray(-(-count // 8))
+    for position in positions:
+        bits[position // 8] |= 1 << position % 8
+    return bytes(bits)
+
+
+def bits_to_positions(bits: bytes, count: int) -> list[int]:
+    """Inverse of `positions_to_bits`. Raises MalformedMessage for a wrong length or bits beyond `count`."""
+    if len(bits) != -(-count // 8) or int.from_bytes(bits, "little") >> count:
+        raise MalformedMessage("the bitmap of members does not fit the roster")
+    return [position for position in range(count) if bits[position // 8] >> position % 8 & 1]
+
+
+class Approval(Message):
+    """The aggregator's word that this statement and this payload belong together; holds no ciphertext."""
+
+    statement: Bytes
+    payload_digest: Bytes32
+    signature: Signature
+
+    def opened(self, aggregator: bytes) -> TotalStatement:
+        """Raises SignatureInvalid or MalformedMessage."""
+        verify(aggregator, "answer", _answer_bytes(self.statement, self.payload_digest), self.signature)
+        return TotalStatement.from_bytes(self.statement)
+
+
+class Answer(Message):
+    """Statement, folded ciphertext, and how many members' reads were flagged in each interval."""
+
+    statement: Bytes
+    ciphertext: Annotated[Bytes, Field(max_length=1 << 16)]
+    flagged: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1440)]
+    signature: Signature
+
+    @classmethod
+    def issue(cls, statement: TotalStatement, ciphertext: bytes, flagged: tuple[int, ...], key: SigningKey) -> Self:
+        body = statement.to_bytes()
+        signed = _answer_bytes(body, _payload_digest(ciphertext, flagged))
+        return cls(statement=body, ciphertext=ciphertext, flagged=flagged, signature=sign(key, "answer", signed))
+
+    @property
+    def approval(self) -> Approval:
+        digest = _payload_digest(self.ciphertext, self.flagged)
+        return Approval(statement=self.statement, payload_digest=digest, signature=self.signature)
+
+
+def _payload_digest(ciphertext: bytes, flagged: tuple[int, ...]) -> bytes:
+    return hashlib.sha256(hashlib.sha256(ciphertext).digest() + canonical_json(flagged)).digest()
+
+
+def _answer_bytes(statement: bytes, payload_digest: bytes) -> bytes:
+    return hashlib.sha256(statement).digest() + payload_digest
