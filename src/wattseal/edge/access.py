@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import Request
 
 from wattseal.edge.private_files import read_private, write_private
-from wattseal.protocol.errors import Forbidden, Unauthorized
+from wattseal.protocol.errors import Forbidden, Unauthorized, UsageError
 
 
 class Scope(StrEnum):
@@ -37,7 +37,11 @@ class Tokens:
 
     @classmethod
     def load(cls, path: Path) -> "Tokens":
-        return cls({digest: Scope(scope) for digest, scope in json.loads(read_private(path)).items()})
+        """Raises UsageError for a file that is missing, readable by others or not of `create`'s making."""
+        try:
+            return cls({digest: Scope(scope) for digest, scope in dict(json.loads(read_private(path))).items()})
+        except (ValueError, TypeError):
+            raise UsageError(f"{path} does not hold hashed tokens") from None
 
     def require(self, token: str, scope: Scope) -> None:
         """Raises Unauthorized for an unknown token, Forbidden for one of another scope."""

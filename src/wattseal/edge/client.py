@@ -1,8 +1,6 @@
 """Calling another role over HTTP: problem documents come back as errors of the tree, silence as PeerUnavailable."""
 
-import json
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,12 +13,15 @@ class RoleClient:
     """One service, under its `/v1`. Plain HTTP is for loopback only."""
 
     def __init__(self, url: str, token: str | None = None, *, timeout_s: float = 60.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-            raise UsageError(f"{url}: an https address is needed, or http on loopback")
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise UsageError("an access token is one line of ASCII")
+        address = _checked_address(url)
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
         self.url = url
-        self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout_s)
+        # A proxy of the environment would take plain HTTP, token included, off this machine.
+        self._http = httpx.Client(
+            base_url=address, headers=headers, timeout=timeout_s, trust_env=address.scheme == "https"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +48,18 @@ class RoleClient:
             return answer.content
         try:
             document = answer.json()
-        except json.JSONDecodeError:
-            raise RemoteError(f"{self.url} answered with status {answer.status_code}") from None
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or "type" not in document:
+            raise RemoteError(f"{self.url} answered with status {answer.status_code}")
         raise from_problem(document)
+
+
+def _checked_address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"{url}: {error}") from None
+    if not address.host or not (address.scheme == "https" or (address.scheme == "http" and is_loopback(address.host))):
+        raise UsageError(f"{url}: an https address is needed, or http on loopback")
+    return address

@@ -28,6 +28,8 @@ def log_to_stderr() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-def _end(line: str, status: int) -> None:
+def _end(text: str, status: int) -> None:
+    # Another role's words may be in it: no line breaks, no control sequences for the terminal.
+    line = "".join(character if character.isprintable() else " " for character in text)
     sys.stderr.write(f"wattseal: {line}\n")
     sys.exit(status)

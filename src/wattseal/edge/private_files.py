@@ -15,8 +15,11 @@ _SALT_BYTES = pwhash.argon2id.SALTBYTES
 
 
 def private_directory(path: Path) -> Path:
-    """`path`, made with mode 0700 where missing. Raises UsageError if others may enter it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """`path`, made with mode 0700 where missing. Raises UsageError if it cannot be made or others may enter it."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
     _check_owner_only(path)
     return path
 

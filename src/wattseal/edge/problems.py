@@ -51,7 +51,8 @@ def _http(error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
     PROBLEMS.labels(slug).inc()
-    document = {"type": PROBLEM_PREFIX + slug, "title": str(error.detail), "status": error.status_code}
+    title = str(error.detail)
+    document = {"type": PROBLEM_PREFIX + slug, "title": title, "status": error.status_code, "detail": title}
     return JSONResponse(document, error.status_code, error.headers, MEDIA_TYPE)
 
 

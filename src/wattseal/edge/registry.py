@@ -1,15 +1,20 @@
 """What the operators installed in a service: countersigned rosters and the decryptor's key notices, kept as files."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from wattseal.edge.private_files import private_directory, write_private
-from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
+from wattseal.edge.private_files import private_directory, read_private, write_private
+from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject, UsageError
 from wattseal.protocol.ids import RegionId, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import Clock, window_date, window_of
 from wattseal.protocol.trust import TrustAnchors
+
+T = TypeVar("T")
 
 
 class Registry:
@@ -21,16 +26,19 @@ class Registry:
         self._trust = trust
         self._clock = clock
         self._replay = replay
-        rosters = [SignedRoster.from_bytes(path.read_bytes()).opened(trust) for path in self._rosters_at.glob("*.json")]
+        self._one_at_a_time = threading.Lock()
+        rosters = _each(self._rosters_at, lambda data: SignedRoster.from_bytes(data).opened(trust))
         self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
-        envelopes = [Envelope.from_bytes(path.read_bytes()) for path in self._keys_at.glob("*.json")]
-        self._notices = {
-            notice.key_id: (notice, envelope) for envelope in envelopes for notice in [self._open(envelope)]
-        }
+        notices = _each(self._keys_at, lambda data: self._known(Envelope.from_bytes(data)))
+        self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
 
     def install_roster(self, signed: SignedRoster) -> Roster:
         """Again the same: no change. Raises SignatureInvalid, MalformedMessage, Rejected or Contradiction."""
         roster = signed.opened(self._trust)
+        with self._one_at_a_time:
+            return self._install_roster(roster, signed)
+
+    def _install_roster(self, roster: Roster, signed: SignedRoster) -> Roster:
         known = self._rosters.get((roster.region, roster.effective))
         if known is not None:
             if known.fingerprint != roster.fingerprint:
@@ -44,12 +52,17 @@ class Registry:
             if other.region != roster.region and not other.by_meter.keys().isdisjoint(roster.by_meter):
                 raise Contradiction(f"a meter of the roster is in region {other.region}")
         write_private(self._rosters_at / f"{roster.region}.{roster.effective}.json", signed.to_bytes())
-        self._rosters[roster.region, roster.effective] = roster
+        # Replaced, not changed: other threads may be reading it.
+        self._rosters = {**self._rosters, (roster.region, roster.effective): roster}
         return roster
 
     def install_key(self, envelope: Envelope) -> KeyNotice:
         """Again the same: no change. Raises SignatureInvalid, MalformedMessage or Contradiction."""
-        notice = self._open(envelope)
+        notice, _ = self._known(envelope)
+        with self._one_at_a_time:
+            return self._install_key(notice, envelope)
+
+    def _install_key(self, notice: KeyNotice, envelope: Envelope) -> KeyNotice:
         for known, _ in self._notices.values():
             if known == notice:
                 return known
@@ -58,7 +71,7 @@ class Registry:
             if known.first_window <= notice.last_window and notice.first_window <= known.last_window:
                 raise Contradiction(f"key {known.key_id} is for some of the same windows")
         write_private(self._keys_at / f"{notice.key_id}.json", envelope.to_bytes())
-        self._notices[notice.key_id] = notice, envelope
+        self._notices = {**self._notices, notice.key_id: (notice, envelope)}
         return notice
 
     def roster(self, region: RegionId, window: Window) -> Roster:
@@ -87,5 +100,17 @@ class Registry:
     def rosters(self) -> list[Roster]:
         return [self._rosters[key] for key in sorted(self._rosters)]
 
-    def _open(self, envelope: Envelope) -> KeyNotice:
-        return envelope.opened(KeyNotice, self._trust.decryptor)
+    def _known(self, envelope: Envelope) -> tuple[KeyNotice, Envelope]:
+        return envelope.opened(KeyNotice, self._trust.decryptor), envelope
+
+
+def _each(directory: Path, opened: Callable[[bytes], T]) -> list[T]:
+    """What the files of the directory hold. Raises UsageError naming the one that does not open."""
+    return [_opened_file(path, opened) for path in sorted(directory.glob("*.json"))]
+
+
+def _opened_file(path: Path, opened: Callable[[bytes], T]) -> T:
+    try:
+        return opened(read_private(path))
+    except Rejected as error:
+        raise UsageError(f"{path}: {error}") from None

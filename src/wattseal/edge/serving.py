@@ -53,11 +53,13 @@ class _AnnouncingServer(uvicorn.Server):
 
 
 def serve(app: FastAPI, listen: Listen, *, until_stdin_closes: bool) -> None:
-    """Serve until a signal, or until standard input closes: the way a parent process keeps no orphans."""
+    """Serve until a signal, or until standard input closes: the way a parent process keeps no orphans.
+
+    Raises UsageError for a certificate that does not load and an address that cannot be listened on.
+    """
     config = uvicorn.Config(
         app,
         host=listen.host,
-        port=listen.port,
         ssl_certfile=listen.certificate,
         ssl_keyfile=listen.key,
         log_config=None,
@@ -67,15 +69,25 @@ def serve(app: FastAPI, listen: Listen, *, until_stdin_closes: bool) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
-    config.load()
+    try:
+        config.load()
+    except OSError as error:
+        raise UsageError(f"{listen.certificate} with {listen.key}: {error.strerror}") from None
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
-    server = _AnnouncingServer(config)
-    if until_stdin_closes:
-        threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
-    server.run()
-    if not server.started:
-        raise UsageError(f"cannot listen on {listen.host} port {listen.port}")
+    with _bound(listen) as listener:
+        server = _AnnouncingServer(config)
+        if until_stdin_closes:
+            threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+        server.run([listener])
+
+
+def _bound(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        return socket.create_server((listen.host, listen.port), family=family)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"cannot listen on {listen.host} port {listen.port}: {error}") from None
 
 
 def _stop_at_end_of_input(server: uvicorn.Server) -> None:

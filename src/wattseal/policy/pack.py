@@ -44,7 +44,8 @@ def trial_policy() -> Policy:
 def _parse(text: str, origin: str) -> Policy:
     try:
         fields = tomllib.loads(text)
-        return Policy.model_validate({**fields, "purposes": tuple(fields.get("purposes", ()))})
+        # TOML's arrays are lists, which a strict model takes for no tuple.
+        return Policy.model_validate({k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"policy {origin}: {error}") from None
     except ValidationError as error:

@@ -39,8 +39,11 @@ class Day:
 
     @classmethod
     def of(cls, grants: Iterable[Grant]) -> Self:
-        kept = tuple(grants)
-        return cls(kept, {meter: grant.members.get(meter) for grant in kept for meter in grant.active})
+        kept: list[Grant] = []
+        for grant in grants:
+            if grant not in kept:
+                kept.append(grant)
+        return cls(tuple(kept), {meter: grant.members.get(meter) for grant in kept for meter in grant.active})
 
     def after(self, grant: Grant) -> "Day":
         """This day with one more grant. A repeated grant changes nothing."""

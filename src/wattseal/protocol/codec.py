@@ -6,13 +6,16 @@ A decoded message encodes to the same bytes again or it is rejected, so that a d
 import base64
 import hashlib
 import json
-from typing import Annotated, Any, Self
+import re
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, PlainSerializer, ValidationError
 
 from wattseal.protocol.errors import MalformedMessage
 
+T = TypeVar("T")
 Digest = bytes
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def _from_base64(value: object) -> object:
@@ -35,6 +38,10 @@ def to_base64(data: bytes) -> str:
 Bytes = Annotated[bytes, BeforeValidator(_from_base64), PlainSerializer(to_base64, when_used="json")]
 Bytes32 = Annotated[Bytes, Field(min_length=32, max_length=32)]
 Signature = Annotated[Bytes, Field(min_length=64, max_length=64)]
+# What SQLite and Arrow hold; Python itself refuses to print integers of more than 4,300 digits.
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+# Stops at the first bad item: a megabyte of them would otherwise be a gigabyte of faults.
+Many = Annotated[tuple[T, ...], FailFast()]
 
 
 class Message(BaseModel):
@@ -70,7 +77,10 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def first_fault(error: ValidationError) -> str:
-    """Place and reason of the first fault, without the input: hostile bytes do not come back in an answer."""
+    """Place and reason of the first fault, without the input: hostile bytes do not come back in an answer.
+
+    An unknown field is named if its name could be that of a field, for the sake of people's own files.
+    """
     fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
+    place = ".".join(str(part) for part in fault["loc"] if isinstance(part, int) or _FIELD_NAME.fullmatch(part))
     return f"{place}: {fault['msg']}" if place else str(fault["msg"])

@@ -2,7 +2,7 @@
 
 import re
 from enum import IntEnum, StrEnum
-from typing import Annotated, NewType
+from typing import Annotated, Literal, NewType
 
 from pydantic import AfterValidator, Field
 
@@ -62,6 +62,9 @@ class Role(StrEnum):
     UNBLINDER = "unblinder"
 
 
+HalfRole = Literal[Role.DECRYPTOR, Role.UNBLINDER]
+
+
 def checked_id(text: str) -> str:
     """One to 16 letters, digits and inner dots, underscores or hyphens. Raises ValueError."""
     if not _ID.fullmatch(text):
@@ -79,8 +82,9 @@ def checked_cohort(text: str) -> str:
 MeterField = Annotated[MeterId, AfterValidator(checked_id)]
 RegionField = Annotated[RegionId, AfterValidator(checked_id)]
 CohortField = Annotated[CohortId, AfterValidator(checked_cohort)]
-# Up to the year 9999, so that every window has a date to print.
-WindowField = Annotated[Window, Field(ge=0, le=2_932_896)]
+# The last day of the year 9999, so that every window has a date to print.
+LAST_WINDOW = Window(2_932_896)
+WindowField = Annotated[Window, Field(ge=0, le=LAST_WINDOW)]
 KeyIdField = Annotated[int, Field(ge=1, lt=1 << 32)]
 NumberField = Annotated[int, Field(ge=0, le=7)]
 
@@ -93,8 +97,8 @@ def id_from_bytes(field: bytes) -> str:
     """Raises MalformedMessage unless `field` is the padded form of an id."""
     try:
         return checked_id(field.rstrip(b"\0").decode("ascii"))
-    except ValueError as error:
-        raise MalformedMessage(str(error)) from None
+    except ValueError:
+        raise MalformedMessage("a region or meter is not the padded form of an id") from None
 
 
 def within(cohort: CohortId, ancestor: CohortId) -> bool:

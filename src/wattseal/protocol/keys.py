@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wattseal.protocol.codec import Bytes, Bytes32, Message
-from wattseal.protocol.ids import KeyIdField, MeterField, RegionField, Role, WindowField
+from wattseal.protocol.codec import Bytes, Bytes32, Many, Message
+from wattseal.protocol.ids import HalfRole, KeyIdField, MeterField, RegionField, WindowField
 
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 
@@ -47,12 +47,12 @@ class Enrolment(Message):
     """
 
     version: Literal[1] = 1
-    role: Role
+    role: HalfRole
     region: RegionField
     key_id: KeyIdField
     roster_digest: Bytes32
-    months: tuple[Month, ...]
-    boxes: tuple[SealedKeys, ...]
+    months: Many[Month]
+    boxes: Many[SealedKeys]
 
 
 class EnrolmentRequest(Message):
@@ -61,4 +61,4 @@ class EnrolmentRequest(Message):
     region: RegionField
     key_id: KeyIdField
     window: WindowField
-    months: Annotated[tuple[Month, ...], Field(min_length=1, max_length=36)]
+    months: Annotated[Many[Month], Field(min_length=1, max_length=36)]

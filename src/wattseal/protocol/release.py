@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wattseal.protocol.codec import Bytes, Bytes32, Message
-from wattseal.protocol.ids import Role
+from wattseal.protocol.codec import Bytes, Bytes32, Count, Many, Message
+from wattseal.protocol.errors import SignatureInvalid
+from wattseal.protocol.ids import HalfRole, Role
+from wattseal.protocol.roster import MAX_METERS
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, Approval
 
@@ -16,8 +18,8 @@ Token = Annotated[str, Field(min_length=1, max_length=128)]
 class Head(Message):
     """Where a half's hash-chained ledger stood: how many entries, and the hash over all of them."""
 
-    role: Literal[Role.DECRYPTOR, Role.UNBLINDER]
-    counter: Annotated[int, Field(ge=0)]
+    role: HalfRole
+    counter: Count
     hash: Bytes32
 
 
@@ -31,7 +33,7 @@ class ReleaseRequest(Message):
     purpose: Purpose
     answer: Answer
     unblinder_token: Token
-    seen: Annotated[tuple[SignedHead, ...], Field(max_length=2)] = ()
+    seen: Annotated[Many[SignedHead], Field(max_length=2)] = ()
 
 
 class PadRequest(Message):
@@ -41,15 +43,20 @@ class PadRequest(Message):
     approval: Approval
     token: Token
     head: SignedHead
-    seen: Annotated[tuple[SignedHead, ...], Field(max_length=3)] = ()
+    seen: Annotated[Many[SignedHead], Field(max_length=3)] = ()
 
 
 class PadGrant(Message):
-    """Unblinder to decryptor: the sum of the members' pads, and the ledger head that records the grant."""
+    """Unblinder to decryptor: the sum of the members' pads, and the ledger head that records the grant.
+
+    `seen` is the decryptor's head that the unblinder knew before this request: the decryptor finds it in its own
+    chain, or its ledger was replaced.
+    """
 
     statement_digest: Bytes32
     pad_sum: Annotated[Bytes, Field(max_length=1 << 16)]
     head: SignedHead
+    seen: Annotated[Many[SignedHead], Field(max_length=1)] = ()
 
 
 class Release(Message):
@@ -58,13 +65,15 @@ class Release(Message):
     version: Literal[1] = 1
     statement: Bytes
     purpose: Purpose
-    reads_wh: tuple[Annotated[int, Field(ge=0)], ...]
-    members: Annotated[int, Field(ge=1)]
-    flagged: tuple[Annotated[int, Field(ge=0)], ...]
+    reads_wh: Many[Count]
+    members: Annotated[int, Field(ge=1, le=MAX_METERS)]
+    flagged: Many[Count]
     decryptor_head: SignedHead
     unblinder_head: SignedHead
 
     def check_heads(self, decryptor: bytes, unblinder: bytes) -> None:
         """Raises SignatureInvalid unless each half signed its own head."""
-        self.decryptor_head.opened(Head, decryptor)
-        self.unblinder_head.opened(Head, unblinder)
+        ours = self.decryptor_head.opened(Head, decryptor)
+        theirs = self.unblinder_head.opened(Head, unblinder)
+        if (ours.role, theirs.role) != (Role.DECRYPTOR, Role.UNBLINDER):
+            raise SignatureInvalid("a head of the release is of the other half")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from nacl.signing import SigningKey
 
 from wattseal.protocol.errors import MalformedMessage, MessageTooLarge
-from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Window, id_from_bytes, id_to_bytes
+from wattseal.protocol.ids import LAST_WINDOW, Channel, Kind, MeterId, RegionId, Window, id_from_bytes, id_to_bytes
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.time import MINUTES_PER_DAY, window_minutes
 
@@ -28,6 +28,7 @@ MAX_FLAG_RUNS = 32
 _HEADER = struct.Struct(">BBBBI8s16s16sIIBBI")
 _RUN = struct.Struct(">HHB")
 _FRAME = struct.Struct(">I")
+_LAST_MINUTE = window_minutes(LAST_WINDOW)[1]
 
 
 class FlagRun(NamedTuple):
@@ -99,17 +100,21 @@ class Report:
 
 def seal_report(header: Header, ciphertext: bytes, identity: SigningKey) -> bytes:
     """The signed bytes of a report. Raises MalformedMessage if a decoder would not take them."""
-    encoded = header.to_bytes(len(ciphertext))
+    try:
+        encoded = header.to_bytes(len(ciphertext))
+    except (struct.error, ValueError):
+        raise MalformedMessage("a field of the header is out of its range") from None
     signature = sign(identity, "report", encoded + hashlib.sha256(ciphertext).digest())
     body = encoded + ciphertext + signature
-    decode_report(body)
+    if decode_report(body).header != header:
+        raise MalformedMessage("a field of the header has no place in a report")
     return body
 
 
 def decode_report(body: bytes) -> Report:
     """Raises MalformedMessage for unknown versions, bad fields, leftover bytes. The signature is not checked."""
-    if len(body) < _HEADER.size + SIGNATURE_BYTES:
-        raise MalformedMessage("the report is truncated")
+    if not _HEADER.size + SIGNATURE_BYTES <= len(body) <= MAX_REPORT_BYTES:
+        raise MalformedMessage("the report is truncated or too long")
     version, suite, kind, channel, key_id, layout_id, region, meter, start, end, number, runs, size = (
         _HEADER.unpack_from(body)
     )
@@ -137,9 +142,17 @@ def decode_report(body: bytes) -> Report:
         number=number,
         flags=_checked_runs(body[_HEADER.size : beginning]),
     )
-    if header.kind is Kind.DAILY and (start, end) != window_minutes(header.window):
-        raise MalformedMessage("a daily report covers exactly one UTC day")
+    _check_range(header)
     return Report(header, body[beginning : beginning + size], body[-SIGNATURE_BYTES:], body)
+
+
+def _check_range(header: Header) -> None:
+    if header.key_id == 0:
+        raise MalformedMessage("key ids begin at 1")
+    if not header.start < header.end <= _LAST_MINUTE:
+        raise MalformedMessage("the report's range is empty or beyond the year 9999")
+    if header.kind is Kind.DAILY and (header.start, header.end) != window_minutes(header.window):
+        raise MalformedMessage("a daily report covers exactly one UTC day")
 
 
 def _checked_runs(data: bytes) -> tuple[FlagRun, ...]:

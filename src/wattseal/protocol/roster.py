@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from nacl.signing import SigningKey
 from pydantic import Field, model_validator
 
-from wattseal.protocol.codec import Bytes, Bytes32, Digest, Message, Signature
+from wattseal.protocol.codec import Bytes, Bytes32, Digest, Many, Message, Signature
 from wattseal.protocol.errors import MalformedMessage, UnknownSubject
 from wattseal.protocol.ids import (
     Channel,
@@ -35,7 +35,7 @@ class RosterRow(Message):
     service_point: Name
     account: Name
     cohort: CohortField
-    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    channels: Annotated[Many[Channel], Field(min_length=1, max_length=2)]
     customer_class: Literal["residential", "commercial"] = "residential"
 
 
@@ -49,7 +49,7 @@ class Roster(Message):
     interval_minutes: Interval
     suite: Annotated[int, Field(ge=0, le=255)]
     layout_id: Annotated[Bytes, Field(min_length=8, max_length=8)]
-    rows: Annotated[tuple[RosterRow, ...], Field(min_length=1, max_length=MAX_METERS)]
+    rows: Annotated[Many[RosterRow], Field(min_length=1, max_length=MAX_METERS)]
 
     @model_validator(mode="after")
     def _rows_are_one_set(self) -> Self:

@@ -10,13 +10,14 @@ from typing import Annotated, Literal, Self
 from nacl.signing import SigningKey
 from pydantic import Field
 
-from wattseal.protocol.codec import Bytes, Bytes32, Digest, Message, Signature, canonical_json
+from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
 from wattseal.protocol.errors import MalformedMessage
 from wattseal.protocol.ids import Channel, CohortField, KeyIdField, MeterId, NumberField, RegionField, WindowField
-from wattseal.protocol.roster import Roster
+from wattseal.protocol.roster import MAX_METERS, Roster
 from wattseal.protocol.signing import sign, verify
 
 ALL_ONES = "ones"
+Position = Annotated[int, Field(ge=0, lt=MAX_METERS)]
 
 
 class TotalQuestion(Message):
@@ -41,8 +42,8 @@ class TotalStatement(Message):
     key_id: KeyIdField
     layout_id: Annotated[Bytes, Field(min_length=8, max_length=8)]
     roster_digest: Bytes32
-    members: Annotated[Bytes, Field(max_length=2048)]
-    numbers: tuple[tuple[Annotated[int, Field(ge=0)], NumberField], ...] = ()
+    members: Annotated[Bytes, Field(max_length=MAX_METERS // 8)]
+    numbers: Annotated[Many[tuple[Position, NumberField]], Field(max_length=MAX_METERS)] = ()
     functional: Annotated[str, Field(max_length=64)] = ALL_ONES
 
     def members_in(self, roster: Roster) -> dict[MeterId, int]:
@@ -105,7 +106,7 @@ class Answer(Message):
 
     statement: Bytes
     ciphertext: Annotated[Bytes, Field(max_length=1 << 16)]
-    flagged: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1440)]
+    flagged: Annotated[Many[Count], Field(max_length=1440)]
     signature: Signature
 
     @classmethod

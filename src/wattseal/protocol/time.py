@@ -23,7 +23,7 @@ def parse_window(text: str) -> Window:
     except ValueError:
         day = _FIRST - timedelta(days=1)
     if day < _FIRST or day.isoformat() != text:
-        raise MalformedMessage(f"'{text[:20]}' is not a date such as 2026-03-02")
+        raise MalformedMessage(f"{text[:20]!a} is not a date such as 2026-03-02")
     return Window((day - _FIRST).days)
 
 

@@ -1,0 +1,89 @@
+"""`wattseal aggregator`: prepare, countersign rosters, serve."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattseal.edge.command import log_to_stderr, run
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Data = Annotated[Path, typer.Option(help="The aggregator's own data directory (mode 0700).")]
+Passphrase = Annotated[
+    Path, typer.Option("--passphrase-file", envvar="WATTSEAL_PASSPHRASE_FILE", help="Owner-only file that unseals it.")
+]
+
+
+@cli.command()
+def init(data: Data, passphrase_file: Passphrase) -> None:
+    """Make fresh keys and tokens, and print the public keys that the other operators pin."""
+    from wattseal.edge.home import Home
+
+    typer.echo(json.dumps(Home.create(data, passphrase_file).public_keys()))
+
+
+@cli.command()
+def countersign(
+    data: Data,
+    passphrase_file: Passphrase,
+    roster: Annotated[Path, typer.Argument(help="Roster signed by the utility; the countersignature is added to it.")],
+) -> None:
+    """Add the aggregator operator's signature to a roster, after checking the utility's."""
+    from wattseal.edge.countersign import countersign_file
+    from wattseal.edge.home import Home
+
+    typer.echo(countersign_file(Home(data, passphrase_file), roster, "aggregator_operator"))
+
+
+@cli.command()
+def serve(
+    data: Data,
+    passphrase_file: Passphrase,
+    store: Annotated[
+        str | None, typer.Option(help="redis://, rediss:// or unix:// address; an embedded Valkey if absent.")
+    ] = None,
+    allow_loss: Annotated[bool, typer.Option(help="Take a store that may lose accepted reports.")] = False,
+    policy: Annotated[Path | None, typer.Option(help="Policy pack (TOML); the trial policy if absent.")] = None,
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    grace_hours: Annotated[float, typer.Option(min=0, help="How long after its end a window takes reports.")] = 36.0,
+    replay: Annotated[
+        bool, typer.Option(help="Take windows and rosters of any age; close by command only. For old data.")
+    ] = False,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Serve until stopped; prints `ready URL` once it listens."""
+    from wattseal.aggregator.app import Parts, aggregator_app
+    from wattseal.aggregator.door import HORIZON_DAYS
+    from wattseal.edge.home import SERVICE, Home
+    from wattseal.edge.serving import Listen, serve
+    from wattseal.policy.pack import load_policy, trial_policy
+    from wattseal.protocol.time import system_clock
+
+    log_to_stderr()
+    listen = Listen(host, port, tls_certificate, tls_key)
+    home = Home(data, passphrase_file)
+    parts = Parts(
+        store_url=f"valkey+embedded://{data.absolute()}/store" if store is None else store,
+        allow_loss=allow_loss,
+        registry=home.registry(home.trust(), system_clock, replay=replay),
+        tokens=home.tokens(),
+        policy=trial_policy() if policy is None else load_policy(policy),
+        signing_key=home.signing_key(SERVICE),
+        clock=system_clock,
+        grace_hours=None if replay else grace_hours,
+        horizon_days=None if replay else HORIZON_DAYS,
+    )
+    serve(aggregator_app(parts), listen, until_stdin_closes=until_stdin_closes)
+
+
+def main() -> None:
+    run(cli)
+
+
+if __name__ == "__main__":
+    main()

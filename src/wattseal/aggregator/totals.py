@@ -1,0 +1,113 @@
+"""Encrypted totals: a statement over the frozen set of a window, its fold, and the aggregator's own ledger of both."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from fastapi.concurrency import run_in_threadpool
+from nacl.signing import SigningKey
+
+from wattseal.aggregator.door import Door
+from wattseal.aggregator.schemes import layout_of
+from wattseal.aggregator.store import Store, WindowStatus
+from wattseal.edge.registry import Registry
+from wattseal.policy.pack import Policy
+from wattseal.policy.questions import grant_of, permit_total
+from wattseal.policy.sets import Day
+from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
+from wattseal.protocol.ids import Channel, Kind, MeterId, Window
+from wattseal.protocol.report import Report, decode_report
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
+from wattseal.protocol.time import window_date
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Answers questions about closed windows. The log of a (channel family, UTC day) is what the set rules see."""
+
+    store: Store
+    registry: Registry
+    door: Door
+    policy: Policy
+    signing_key: SigningKey
+
+    async def answer(self, question: TotalQuestion) -> bytes:
+        """A signed Answer; again the same question gets the same bytes without folding.
+
+        Raises UnknownSubject, WindowNotClosed, Refused by the set rules, StoreUnavailable.
+        """
+        roster = await self._frozen_roster(question)
+        active = roster.active(question.cohort, question.channel)
+        while True:
+            log = _log_name(question.channel, question.window)
+            answers = [Answer.from_bytes(entry) for entry in await self.store.read_log(log)]
+            given = [(TotalStatement.from_bytes(answer.statement), answer) for answer in answers]
+            for statement, answer in given:
+                if (statement.region, statement.cohort) == (question.region, question.cohort):
+                    return answer.to_bytes()
+            reports = await self._frozen_reports(question, active)
+            statement = _statement(question, roster, active, reports)
+            day = Day.of(grant_of(past, self.registry.roster(past.region, past.window)) for past, _ in given)
+            key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
+            permit_total(statement, roster, key, day, self.policy, headroom)
+            answer = await run_in_threadpool(self._fold, statement, list(reports.values()))
+            # Another worker may have answered meanwhile: then its answers count first.
+            if await self.store.append(log, len(answers), [answer.to_bytes()]):
+                return answer.to_bytes()
+
+    async def _frozen_roster(self, question: TotalQuestion) -> Roster:
+        roster = self.registry.roster(question.region, question.window)
+        state = await self.store.state(question.region, question.window)
+        if state.status is WindowStatus.open:
+            raise WindowNotClosed(f"window {window_date(question.window)} of region {question.region} is still open")
+        if state.roster_digest != roster.fingerprint:
+            raise Contradiction("the window was closed under another roster")
+        return roster
+
+    async def _frozen_reports(self, question: TotalQuestion, active: tuple[MeterId, ...]) -> dict[MeterId, Report]:
+        found = await self.store.fetch(question.region, question.window, Kind.DAILY, question.channel.code, active)
+        present = {meter: stored[1] for meter, stored in zip(active, found, strict=True) if stored is not None}
+        if not present:
+            raise NobodyReported("no member of the cohort reported in time")
+        return {meter: decode_report(body) for meter, body in present.items()}
+
+    def _fold(self, statement: TotalStatement, reports: list[Report]) -> Answer:
+        layout, key = layout_of(statement.layout_id), self.registry.key(statement.key_id)
+        ciphertext = self.door.evaluator(key).sum_many([report.ciphertext for report in reports])
+        return Answer.issue(statement, ciphertext, _flagged(reports, layout.intervals), self.signing_key)
+
+
+def _statement(
+    question: TotalQuestion, roster: Roster, active: tuple[MeterId, ...], reports: dict[MeterId, Report]
+) -> TotalStatement:
+    positions = {position: reports[meter].header for position, meter in enumerate(active) if meter in reports}
+    key_ids = {header.key_id for header in positions.values()}
+    if len(key_ids) != 1:
+        raise Contradiction("the cohort's reports are under several keys")
+    return TotalStatement(
+        region=question.region,
+        cohort=question.cohort,
+        channel=question.channel,
+        window=question.window,
+        suite=roster.suite,
+        key_id=key_ids.pop(),
+        layout_id=roster.layout_id,
+        roster_digest=roster.fingerprint,
+        members=positions_to_bits(positions, len(active)),
+        numbers=tuple((position, header.number) for position, header in positions.items() if header.number),
+    )
+
+
+def _flagged(reports: list[Report], intervals: int) -> tuple[int, ...]:
+    """How many members' reads are flagged in each interval."""
+    counts = Counter(
+        interval
+        for report in reports
+        for run in report.header.flags
+        for interval in range(run.start, run.start + run.length)
+    )
+    return tuple(counts[interval] for interval in range(intervals))
+
+
+def _log_name(channel: Channel, window: Window) -> str:
+    return f"totals:{channel}:{window}"

@@ -1,0 +1,51 @@
+"""Closing windows: by command, or by themselves once their grace period is over."""
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from wattseal.aggregator.store import Store, WindowState, WindowStatus
+from wattseal.edge.registry import Registry
+from wattseal.protocol.errors import Rejected, Unavailable
+from wattseal.protocol.ids import RegionId, Window
+from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
+
+log = logging.getLogger(__name__)
+GRACE_HOURS = 36.0
+_LOOK_EVERY_S = 60.0
+
+
+class Closing(NamedTuple):
+    """`grace_hours` None leaves closing to the operator's command."""
+
+    store: Store
+    registry: Registry
+    clock: Clock
+    grace_hours: float | None
+
+    async def close(self, region: RegionId, window: Window) -> WindowState:
+        """Freeze the window's set under the roster in force. Again: no change. Raises UnknownSubject, Rejected."""
+        if (window + 1) * SECONDS_PER_DAY > self.clock():
+            raise Rejected(f"window {window_date(window)} is not over yet")
+        return await self.store.close(region, window, self.registry.roster(region, window).fingerprint)
+
+    async def close_due(self) -> None:
+        """Close what is past its grace period."""
+        if self.grace_hours is None:
+            return
+        latest = (self.clock() - self.grace_hours * 3600) / SECONDS_PER_DAY - 1
+        for region in sorted({roster.region for roster in self.registry.rosters()}):
+            for number in await self.store.windows(region):
+                due = number <= latest and (await self.store.state(region, number)).status is WindowStatus.open
+                if due:
+                    await self.close(region, Window(number))
+                    log.info("closed window %s of region %s", window_date(Window(number)), region)
+
+    async def keep_closing(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            try:
+                await self.close_due()
+            except Unavailable as error:
+                log.warning("closing windows: %s", error)
+            await asyncio.sleep(_LOOK_EVERY_S)

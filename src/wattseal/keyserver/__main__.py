@@ -1,0 +1,93 @@
+"""`wattseal keyserver`: prepare a half, countersign rosters, serve one half or both."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattseal.edge.command import log_to_stderr, run
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import HalfRole, Role, Suite
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+log = logging.getLogger("wattseal.keyserver")
+
+Data = Annotated[Path, typer.Option(help="The half's own data directory (mode 0700).")]
+Passphrase = Annotated[
+    Path, typer.Option("--passphrase-file", envvar="WATTSEAL_PASSPHRASE_FILE", help="Owner-only file that unseals it.")
+]
+_HALVES: dict[str, HalfRole] = {"decryptor": Role.DECRYPTOR, "unblinder": Role.UNBLINDER}
+HalfName = Annotated[str, typer.Option("--role", help="decryptor or unblinder")]
+
+
+@cli.command()
+def init(
+    data: Data,
+    passphrase_file: Passphrase,
+    role: HalfName,
+    first_window: Annotated[str, typer.Option(help="First date of the first key period.")] = "2026-01-01",
+    last_window: Annotated[str, typer.Option(help="Last date of it.")] = "2026-12-31",
+    suite: Annotated[int, typer.Option(help="1: Paillier with 3,072 bits.")] = int(Suite.PAILLIER_3072),
+) -> None:
+    """Make fresh keys and tokens, and print the public keys that the other operators pin."""
+    from wattseal.keyserver.house import create_half
+
+    typer.echo(json.dumps(create_half(data, passphrase_file, _half(role), suite, first_window, last_window)))
+
+
+@cli.command()
+def countersign(
+    data: Data,
+    passphrase_file: Passphrase,
+    roster: Annotated[Path, typer.Argument(help="Roster signed by the utility; the countersignature is added to it.")],
+) -> None:
+    """Add the unblinder operator's signature to a roster, after checking the utility's."""
+    from wattseal.edge.countersign import countersign_file
+    from wattseal.edge.home import Home
+
+    typer.echo(countersign_file(Home(data, passphrase_file), roster, "unblinder_operator"))
+
+
+@cli.command()
+def serve(
+    data: Annotated[Path, typer.Option(help="Data directory of the half; with --role both, the one above both.")],
+    passphrase_file: Passphrase,
+    role: Annotated[str, typer.Option(help="decryptor, unblinder or both")],
+    unblinder_url: Annotated[str | None, typer.Option(help="Where the decryptor reaches the other half.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Policy pack (TOML); the trial policy if absent.")] = None,
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    replay: Annotated[bool, typer.Option(help="Take rosters for past windows: for trial runs on old data.")] = False,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Serve until stopped; prints `ready URL` once it listens."""
+    from wattseal.edge.serving import Listen, serve
+    from wattseal.keyserver.house import HalfOptions, open_app
+
+    log_to_stderr()
+    if role == "both":
+        log.warning("both halves run in this one process: that voids their separation")
+    else:
+        _half(role)
+    options = HalfOptions(passphrase_file=passphrase_file, policy=policy, replay=replay, unblinder_url=unblinder_url)
+    listen = Listen(host, port, tls_certificate, tls_key)
+    with open_app(data, role, options) as app:
+        serve(app, listen, until_stdin_closes=until_stdin_closes)
+
+
+def _half(name: str) -> HalfRole:
+    if name not in _HALVES:
+        raise UsageError(f"--role is decryptor or unblinder, not '{name}'")
+    return _HALVES[name]
+
+
+def main() -> None:
+    run(cli)
+
+
+if __name__ == "__main__":
+    main()

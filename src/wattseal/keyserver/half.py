@@ -1,0 +1,136 @@
+"""What both halves do alike: know their rosters, apply the policy to their own ledger, show and compare heads."""
+
+from collections.abc import Iterable
+
+from nacl.public import PublicKey as SealingKey
+from nacl.public import SealedBox
+
+from wattseal.cryptosystems.pads.label import Use
+from wattseal.cryptosystems.secret import Secret
+from wattseal.edge.access import Tokens
+from wattseal.edge.registry import Registry
+from wattseal.keyserver.ledger import Ledger
+from wattseal.keyserver.schemes import layout_of
+from wattseal.keyserver.vault import Vault
+from wattseal.policy.pack import Policy
+from wattseal.policy.questions import grant_of, permit_total
+from wattseal.policy.sets import Day
+from wattseal.protocol.errors import LedgerBehind, UnknownSubject
+from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role
+from wattseal.protocol.keys import Enrolment, EnrolmentRequest, MeterKeysOfHalf, SealedKeys
+from wattseal.protocol.release import Head, SignedHead
+from wattseal.protocol.roster import Roster, RosterRow
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.trust import TrustAnchors
+
+_USE_OF_METER_KEY: dict[HalfRole, Use] = {Role.DECRYPTOR: Use.TAG, Role.UNBLINDER: Use.PAD}
+_OTHER: dict[HalfRole, HalfRole] = {Role.DECRYPTOR: Role.UNBLINDER, Role.UNBLINDER: Role.DECRYPTOR}
+
+
+class Half:
+    """One half of the key server, without what is particular to it."""
+
+    def __init__(
+        self, vault: Vault, ledger: Ledger, registry: Registry, policy: Policy, tokens: Tokens, trust: TrustAnchors
+    ) -> None:
+        self.role = vault.role
+        self.vault = vault
+        self.ledger = ledger
+        self.registry = registry
+        self.policy = policy
+        self.tokens = tokens
+        self.trust = trust
+        self._behind = False
+
+    def head(self) -> SignedHead:
+        counter, hash_ = self.ledger.head
+        return self.sign(Head(role=self.role, counter=counter, hash=hash_))
+
+    def sign(self, message: Head | Enrolment) -> Envelope:
+        return Envelope.issue(message, self.vault.signing_key)
+
+    def compare_heads(self, seen: Iterable[SignedHead]) -> None:
+        """Take note of heads that others have seen of either half.
+
+        Raises LedgerBehind, from then on at every call, if one of this half's own is not in its ledger, and at
+        once if the other half showed an earlier ledger than it did before. Raises SignatureInvalid.
+        """
+        for envelope in seen:
+            self._compare(envelope)
+        if self._behind:
+            raise LedgerBehind(f"the {self.role}'s ledger lacks entries that others have seen")
+
+    def _compare(self, envelope: SignedHead) -> None:
+        head = Head.from_bytes(envelope.body)
+        envelope.opened(Head, self.trust.service(head.role))
+        if head.role is self.role:
+            self._behind = self._behind or self.ledger.hash_at(head.counter) != head.hash
+        else:
+            self.ledger.note_seen(head.role, head.counter, envelope.to_bytes())
+
+    def check_current(self, envelope: SignedHead) -> None:
+        """The other half's own word of where it stands now. Raises LedgerBehind if it stood further before."""
+        current = envelope.opened(Head, self.trust.service(_OTHER[self.role]))
+        latest = self.seen_of_other()
+        known = Head.from_bytes(latest.body) if latest is not None else None
+        if known is not None and (
+            current.counter < known.counter or (current.counter == known.counter and current.hash != known.hash)
+        ):
+            raise LedgerBehind(f"the {current.role}'s ledger is behind what the {self.role} has seen of it")
+        self._compare(envelope)
+
+    def seen_of_other(self) -> SignedHead | None:
+        """The latest head that the other half signed, as far as this half knows."""
+        encoded = self.ledger.seen(_OTHER[self.role])
+        return None if encoded is None else Envelope.from_bytes(encoded)
+
+    def permit(self, statement: TotalStatement, purpose: str) -> tuple[Roster, dict[MeterId, int]]:
+        """The statement's roster and members, if this half's policy and ledger permit it. Raises Refused, Rejected."""
+        self.policy.check_purpose(purpose)
+        roster = self.registry.roster(statement.region, statement.window)
+        key = self.registry.key(statement.key_id)
+        largest_group = layout_of(statement.layout_id).largest_group
+        permit_total(statement, roster, key, self._day(statement), self.policy, largest_group)
+        return roster, statement.members_in(roster)
+
+    def _day(self, statement: TotalStatement) -> Day:
+        earlier = (
+            TotalStatement.from_bytes(body) for body in self.ledger.statements_of(statement.channel, statement.window)
+        )
+        return Day.of(grant_of(past, self.registry.roster(past.region, past.window)) for past in earlier)
+
+    def meter_keys(self, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
+        """This half's key of each meter: pad keys at the unblinder, tag keys at the decryptor."""
+        return [self._meter_key(roster.region, roster.by_meter[meter]) for meter in meters]
+
+    def _meter_key(self, region: RegionId, row: RosterRow) -> Secret:
+        return self.vault.root.meter_key(_USE_OF_METER_KEY[self.role], region, row.meter, row.sealing_key)
+
+    def enrol(self, request: EnrolmentRequest) -> Envelope:
+        """This half's keys for every meter of the region's roster, each sealed to its meter. Raises UnknownSubject."""
+        if request.key_id != self.vault.root.period:
+            raise UnknownSubject(f"key period {request.key_id} is not this half's")
+        roster = self.registry.roster(request.region, request.window)
+        check_keys = self._check_keys(request)
+        boxes = tuple(self._seal(roster.region, row, check_keys) for row in roster.rows)
+        enrolment = Enrolment(
+            role=self.role,
+            region=roster.region,
+            key_id=request.key_id,
+            roster_digest=roster.fingerprint,
+            months=request.months,
+            boxes=boxes,
+        )
+        return self.sign(enrolment)
+
+    def _check_keys(self, request: EnrolmentRequest) -> dict[str, bytes]:
+        if self.role is not Role.DECRYPTOR:
+            return {}
+        return {month: self.vault.root.check_key(request.region, month).expose() for month in request.months}
+
+    def _seal(self, region: RegionId, row: RosterRow, check_keys: dict[str, bytes]) -> SealedKeys:
+        meter_key = self._meter_key(region, row).expose()
+        content = MeterKeysOfHalf(meter=row.meter, meter_key=meter_key, check_keys=check_keys)
+        box = SealedBox(SealingKey(row.sealing_key)).encrypt(content.to_bytes())
+        return SealedKeys(meter=row.meter, box=box)

@@ -1,0 +1,87 @@
+"""From a data directory to a running half: what `init` makes and `serve` opens."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from wattseal.edge.client import RoleClient
+from wattseal.edge.home import Home
+from wattseal.edge.private_files import write_private
+from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
+from wattseal.keyserver.decryptor import DecryptorService, PadSource
+from wattseal.keyserver.half import Half
+from wattseal.keyserver.ledger import Ledger
+from wattseal.keyserver.unblinder import UnblinderService
+from wattseal.keyserver.vault import Vault
+from wattseal.policy.pack import load_policy, trial_policy
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import HalfRole, Role
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.time import parse_window, system_clock
+
+
+@dataclass(frozen=True)
+class HalfOptions:
+    """How a half is served; `unblinder_url` is the decryptor's alone."""
+
+    passphrase_file: Path
+    policy: Path | None
+    replay: bool
+    unblinder_url: str | None
+
+
+def create_half(
+    data: Path, passphrase_file: Path, role: HalfRole, suite: int, first_window: str, last_window: str
+) -> dict[str, str]:
+    """Public keys of the new half. The decryptor also leaves its signed key notice in `key-notice.json`."""
+    windows = parse_window(first_window), parse_window(last_window)
+    home = Home.create(data, passphrase_file)
+    vault = Vault.create(home, role, suite)
+    if role is Role.DECRYPTOR:
+        notice = KeyNotice(
+            key_id=vault.root.period,
+            suite=suite,
+            public_key=vault.secret_key.public.to_bytes(),
+            first_window=windows[0],
+            last_window=windows[1],
+        )
+        write_private(data / "key-notice.json", Envelope.issue(notice, vault.signing_key).to_bytes())
+    return home.public_keys()
+
+
+@contextmanager
+def open_app(data: Path, role: str, options: HalfOptions) -> Iterator[FastAPI]:
+    """The application of `decryptor`, `unblinder` or `both`; ledgers close with the context."""
+    with ExitStack() as resources:
+        if role == "both":
+            unblinder = UnblinderService(_open_half(resources, data / "unblinder", Role.UNBLINDER, options))
+            decryptor = DecryptorService(_open_half(resources, data / "decryptor", Role.DECRYPTOR, options), unblinder)
+            app = FastAPI(title="wattseal key server", docs_url=None, redoc_url=None, openapi_url=None)
+            app.mount("/decryptor", decryptor_app(decryptor))
+            app.mount("/unblinder", unblinder_app(unblinder))
+        elif role == Role.UNBLINDER:
+            app = unblinder_app(UnblinderService(_open_half(resources, data, Role.UNBLINDER, options)))
+        else:
+            half = _open_half(resources, data, Role.DECRYPTOR, options)
+            app = decryptor_app(DecryptorService(half, _remote_pads(resources, options)))
+        yield app
+
+
+def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOptions) -> Half:
+    home = Home(data, options.passphrase_file)
+    trust = home.trust()
+    ledger = resources.enter_context(Ledger(data / "ledger.sqlite"))
+    ledger.verify_chain()
+    policy = trial_policy() if options.policy is None else load_policy(options.policy)
+    registry = home.registry(trust, system_clock, replay=options.replay)
+    return Half(Vault.open(home, role), ledger, registry, policy, home.tokens(), trust)
+
+
+def _remote_pads(resources: ExitStack, options: HalfOptions) -> PadSource:
+    if options.unblinder_url is None:
+        raise UsageError("the decryptor needs --unblinder-url")
+    return RemotePads(resources.enter_context(RoleClient(options.unblinder_url)))

@@ -1,0 +1,197 @@
+"""One half's ledger: a hash chain of entries, each durable before what it announces is done.
+
+Views that the rules need (grants of a day, attempts of an item, finished releases) are written in the entry's own
+transaction, so that they cannot disagree with the chain.
+"""
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from wattseal.protocol.codec import canonical_json, to_base64
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Channel, Window
+
+EMPTY = bytes(32)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (counter INTEGER PRIMARY KEY, kind TEXT, body BLOB, hash BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS statements (
+    digest BLOB PRIMARY KEY, counter INTEGER, channel TEXT, window INTEGER, statement BLOB) STRICT;
+CREATE INDEX IF NOT EXISTS statements_of_day ON statements (channel, window);
+CREATE TABLE IF NOT EXISTS items (item BLOB PRIMARY KEY, attempts INTEGER, refusal TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS releases (
+    digest BLOB PRIMARY KEY, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS seen (role TEXT PRIMARY KEY, counter INTEGER, head BLOB) STRICT;
+"""
+
+
+class EntryKind(StrEnum):
+    """What an entry announces or records."""
+
+    INTENT = "intent"
+    ATTEMPT = "attempt"
+    REFUSAL = "refusal"
+    RELEASE = "release"
+
+
+class Entry(NamedTuple):
+    """One link of the chain; `hash` covers everything up to and including it."""
+
+    counter: int
+    kind: EntryKind
+    body: bytes
+    hash: bytes
+
+
+class Ledger:
+    """SQLite in WAL mode with synchronous=FULL: what a method wrote has reached the disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.executescript(_SCHEMA)
+            path.chmod(0o600)
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise UsageError(f"{path}: not a ledger ({error})") from None
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """Counter and hash of the last entry; (0, zeros) for an empty ledger."""
+        row = self._one("SELECT counter, hash FROM entries ORDER BY counter DESC LIMIT 1")
+        return (row[0], row[1]) if row else (0, EMPTY)
+
+    def hash_at(self, counter: int) -> bytes | None:
+        """Hash of the chain after that many entries, or None if the ledger is shorter."""
+        if counter == 0:
+            return EMPTY
+        row = self._one("SELECT hash FROM entries WHERE counter = ?", counter)
+        return row[0] if row else None
+
+    def entries(self, first: int, most: int) -> list[Entry]:
+        rows = self._all("SELECT * FROM entries WHERE counter >= ? ORDER BY counter LIMIT ?", first, most)
+        return [Entry(counter, EntryKind(kind), body, hash_) for counter, kind, body, hash_ in rows]
+
+    def verify_chain(self) -> None:
+        """Raises UsageError at the first entry whose hash does not follow from the one before."""
+        previous = EMPTY
+        for counter, kind, body, hash_ in self._all("SELECT * FROM entries ORDER BY counter"):
+            previous = _link(previous, counter, kind, body)
+            if previous != hash_:
+                raise UsageError(f"the ledger's chain is broken at entry {counter}")
+
+    def statements_of(self, channel: Channel, window: Window) -> list[bytes]:
+        """Statements intended for that channel family and day, in the order of their intents."""
+        query = "SELECT statement FROM statements WHERE channel = ? AND window = ? ORDER BY counter"
+        return [row[0] for row in self._all(query, channel, window)]
+
+    def is_intended(self, digest: bytes) -> bool:
+        return self._one("SELECT 1 FROM statements WHERE digest = ?", digest) is not None
+
+    def intend(self, digest: bytes, statement: bytes, channel: Channel, window: Window, purpose: str) -> None:
+        """Once per statement; again the same changes nothing."""
+        with self._transaction():
+            if self.is_intended(digest):
+                return
+            counter = self._append(EntryKind.INTENT, {"statement": to_base64(statement), "purpose": purpose})
+            self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
+
+    def attempts(self, item: bytes) -> int:
+        row = self._one("SELECT attempts FROM items WHERE item = ?", item)
+        return row[0] if row else 0
+
+    def attempt(self, item: bytes, digest: bytes) -> None:
+        """Count one attempt at opening the item, before it is made."""
+        with self._transaction():
+            self._append(EntryKind.ATTEMPT, {"item": item.hex(), "statement": digest.hex()})
+            self._run("INSERT INTO items VALUES (?, 1, NULL) ON CONFLICT DO UPDATE SET attempts = attempts + 1", item)
+
+    def refusal(self, item: bytes) -> str | None:
+        """Why the item is refused for good, if it is."""
+        row = self._one("SELECT refusal FROM items WHERE item = ?", item)
+        return row[0] if row else None
+
+    def refuse(self, digest: bytes, reason: str, *, final_for: bytes | None = None) -> None:
+        """Record a refusal; with an item, that item's last word."""
+        with self._transaction():
+            self._append(EntryKind.REFUSAL, {"statement": digest.hex(), "reason": reason})
+            if final_for is not None:
+                self._run("UPDATE items SET refusal = ? WHERE item = ?", reason, final_for)
+
+    def release(self, digest: bytes) -> bytes | None:
+        row = self._one("SELECT release FROM releases WHERE digest = ?", digest)
+        return row[0] if row else None
+
+    def finish(self, digest: bytes, channel: Channel, window: Window, release: bytes, opened: bytes) -> None:
+        """Record a release, and what the dominance test needs to know of it later."""
+        with self._transaction():
+            body = {"statement": digest.hex(), "release": hashlib.sha256(release).hexdigest()}
+            self._append(EntryKind.RELEASE, body)
+            self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?)", digest, channel, window, release, opened)
+
+    def opened_of(self, channel: Channel, window: Window) -> list[bytes]:
+        rows = self._all("SELECT opened FROM releases WHERE channel = ? AND window = ?", channel, window)
+        return [row[0] for row in rows]
+
+    def seen(self, role: str) -> bytes | None:
+        """The latest signed head of the other half that this one has seen."""
+        row = self._one("SELECT head FROM seen WHERE role = ?", role)
+        return row[0] if row else None
+
+    def note_seen(self, role: str, counter: int, head: bytes) -> None:
+        """Keep the head unless a later one is known. Not part of the chain: it says nothing about this half."""
+        with self._transaction():
+            known = self._one("SELECT counter FROM seen WHERE role = ?", role)
+            if known is None or known[0] < counter:
+                self._run("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", role, counter, head)
+
+    def _append(self, kind: EntryKind, content: dict[str, str]) -> int:
+        counter, previous = self.head
+        body = canonical_json(content)
+        row = (counter + 1, kind, body, _link(previous, counter + 1, kind, body))
+        self._run("INSERT INTO entries VALUES (?, ?, ?, ?)", *row)
+        return counter + 1
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._run("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._run("ROLLBACK")
+                raise
+            self._run("COMMIT")
+
+    def _run(self, query: str, *values: object) -> None:
+        with self._lock:
+            self._database.execute(query, values)
+
+    def _all(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]  # rows of any column types
+        with self._lock:
+            return self._database.execute(query, values).fetchall()
+
+    def _one(self, query: str, *values: object) -> tuple | None:  # type: ignore[type-arg]
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+
+def _link(previous: bytes, counter: int, kind: str, body: bytes) -> bytes:
+    return hashlib.sha256(previous + f"{counter} {kind} ".encode() + body).digest()

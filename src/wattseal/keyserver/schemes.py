@@ -1,0 +1,65 @@
+"""From a suite and a layout to the objects that open it; the only place of the key server that names a scheme."""
+
+from wattseal.cryptosystems.interface import Decryptor, Unblinder
+from wattseal.cryptosystems.pads.label import Label
+from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
+from wattseal.cryptosystems.paillier.keys import SecretKey
+from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
+from wattseal.cryptosystems.paillier.parameters import INSECURE_2048, PAILLIER_3072, PaillierParameters
+from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
+from wattseal.protocol.errors import UnknownSubject
+from wattseal.protocol.ids import Kind, MeterId, Suite
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.time import window_minutes
+
+_PARAMETERS = {Suite.PAILLIER_3072: PAILLIER_3072, Suite.INSECURE_PAILLIER_2048: INSECURE_2048}
+_LAYOUTS = {layout.layout_id: layout for layout in DEFAULT_LAYOUTS.values()}
+
+
+def parameters_of(suite: int) -> PaillierParameters:
+    """Raises UnknownSubject."""
+    for known, parameters in _PARAMETERS.items():
+        if known == suite:
+            return parameters
+    raise UnknownSubject(f"suite {suite} is not known here")
+
+
+def layout_of(layout_id: bytes) -> SlotLayout:
+    """Raises UnknownSubject."""
+    if layout_id not in _LAYOUTS:
+        raise UnknownSubject(f"layout {layout_id.hex()} is not known here")
+    return _LAYOUTS[layout_id]
+
+
+def public_key_of(notice: KeyNotice) -> PublicKey:
+    return PublicKey.from_bytes(parameters_of(notice.suite), notice.public_key)
+
+
+def unblinder_of(notice: KeyNotice) -> Unblinder:
+    return PaillierUnblinder(public_key_of(notice))
+
+
+def decryptor_of(secret_key: SecretKey, layout_id: bytes) -> Decryptor:
+    return PaillierDecryptor(secret_key, layout_of(layout_id))
+
+
+def labels_of(statement: TotalStatement, members: dict[MeterId, int], modulus_id: bytes) -> list[Label]:
+    """The label of each member's report, in the order of `members`."""
+    start, end = window_minutes(statement.window)
+    return [
+        Label(
+            suite=statement.suite,
+            modulus_id=modulus_id,
+            region=statement.region,
+            meter=meter,
+            kind=Kind.DAILY,
+            channel=statement.channel.code,
+            start=start,
+            end=end,
+            key_id=statement.key_id,
+            number=number,
+        )
+        for meter, number in members.items()
+    ]

@@ -1,0 +1,1 @@
+"""The meters' side: where reads come from, sealing, and upload. Simulated fleets and replayed interval files."""

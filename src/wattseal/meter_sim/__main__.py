@@ -1,0 +1,105 @@
+"""The meters' side as a process: prepare a fleet, send its reads."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattseal.edge.command import log_to_stderr, run
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Suite
+from wattseal.protocol.time import parse_window
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+Fleet = Annotated[Path, typer.Option(help="The fleet's own directory (mode 0700). Never restore it from a copy.")]
+
+
+@cli.command()
+def init(fleet: Fleet) -> None:
+    """Make the key with which the utility signs rosters, and print its public part."""
+    from wattseal.meter_sim.fleet import utility_key
+    from wattseal.meter_sim.state import FleetState
+    from wattseal.protocol.codec import to_base64
+
+    with FleetState(fleet) as state:
+        typer.echo(json.dumps({"utility": to_base64(bytes(utility_key(state).verify_key))}))
+
+
+@cli.command()
+def prepare(
+    fleet: Fleet,
+    roster: Annotated[Path, typer.Option(help="Where the signed roster goes, to be countersigned.")],
+    region: str = "region-1",
+    reads: Annotated[list[Path] | None, typer.Option(help="Interval file; repeat for several.")] = None,
+    simulate: Annotated[int, typer.Option(min=0, help="Simulated meters; neighbors beside files of reads.")] = 0,
+    seed: int = 1,
+    interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes.")] = None,
+    first_date: Annotated[str | None, typer.Option(help="First simulated day.")] = None,
+    days: Annotated[int | None, typer.Option(min=1)] = None,
+    timezone: str | None = None,
+    column: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=CHANNEL")] = None,
+    stamps: Annotated[str, typer.Option(help="begin or end")] = "begin",
+    root: Annotated[str, typer.Option(help="Name of the whole neighborhood.")] = "neighborhood",
+    leaf_size: Annotated[int, typer.Option(min=0, help="Meters a transformer; 0: one cohort.")] = 0,
+    apart: Annotated[int, typer.Option(min=0, help="Meters in a small cohort of their own.")] = 0,
+    suite: int = int(Suite.PAILLIER_3072),
+) -> None:
+    """Make the meters' keys and the roster that names them."""
+    from wattseal.meter_sim.orders import Neighborhoods
+    from wattseal.meter_sim.orders import prepare as order
+    from wattseal.meter_sim.sources import SourceSettings
+
+    if not reads and not simulate:
+        raise UsageError("give files with --reads, or a number of meters with --simulate")
+    if stamps not in ("begin", "end"):
+        raise UsageError(f"--stamps is begin or end, not '{stamps}'")
+    settings = SourceSettings(
+        simulated=simulate,
+        seed=seed,
+        interval_minutes=interval,
+        first_day=None if first_date is None else parse_window(first_date),
+        days=days,
+        paths=tuple(path.absolute() for path in reads or ()),
+        timezone=timezone,
+        columns=_mapping(column or []),
+        stamps="end" if stamps == "end" else "begin",
+    )
+    homes = Neighborhoods(root=root, leaf_size=leaf_size, apart=apart)
+    typer.echo(json.dumps(order(fleet, roster, region, suite, settings, homes)))
+
+
+@cli.command()
+def send(
+    fleet: Fleet,
+    aggregator: str,
+    decryptor: str,
+    unblinder: str,
+    tokens: Annotated[Path, typer.Option(help="Directory with the fleet's token for each role.")],
+    trust: Annotated[Path, typer.Option(help="The roles' public keys, pinned.")],
+    plain_totals: Annotated[Path | None, typer.Option(help="Also write the plain sums, for their owner.")] = None,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for an aggregator that is away.")] = 120.0,
+) -> None:
+    """Enrol with both halves, then seal and upload every day of reads."""
+    from wattseal.meter_sim.orders import Peers
+    from wattseal.meter_sim.orders import send as order
+
+    log_to_stderr()
+    peers = Peers(aggregator, decryptor, unblinder, tokens, trust)
+    typer.echo(json.dumps(order(fleet, peers, plain_totals, patience)))
+
+
+def _mapping(columns: list[str]) -> dict[str, str]:
+    pairs = [column.rpartition("=") for column in columns]
+    for name, _, channel in pairs:
+        if not name or channel not in ("delivered", "received"):
+            raise UsageError("--map takes COLUMN=delivered or COLUMN=received")
+    return {name: channel for name, _, channel in pairs}
+
+
+def main() -> None:
+    run(cli)
+
+
+if __name__ == "__main__":
+    main()

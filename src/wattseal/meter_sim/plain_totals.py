@@ -1,0 +1,59 @@
+"""The plain sums that only the reads' owner can compute: what releases are compared with."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattseal.meter_sim.reads import DayReads
+from wattseal.meter_sim.state import FleetState
+from wattseal.protocol.ids import Window
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.time import interval_start
+
+
+class PlainTotals:
+    """Sums of the plain reads by cohort, for whoever owns the reads to compare with what is released."""
+
+    def __init__(self, file: IO[str] | None, state: FleetState, roster: Roster) -> None:
+        self._rows = None if file is None else csv.writer(file)
+        self._interval_minutes = roster.interval_minutes
+        self._path_of = {
+            meter.name: roster.by_meter[meter.meter].cohort.split("/")
+            for meter in state.meters()
+            if meter.meter in roster.by_meter
+        }
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path | None, state: FleetState, roster: Roster) -> Iterator["PlainTotals"]:
+        if path is None:
+            yield cls(None, state, roster)
+            return
+        with path.open("w", newline="") as file:
+            totals = cls(file, state, roster)
+            csv.writer(file).writerow(("cohort", "interval_start", "channel", "total_wh"))
+            yield totals
+
+    def add(self, parts: tuple[DayReads, ...]) -> None:
+        if self._rows is None:
+            return
+        for part in parts:
+            for cohort, sums in self._sums(part).items():
+                starts = (interval_start(Window(part.day), i, self._interval_minutes) for i in range(len(sums)))
+                self._rows.writerows(
+                    (cohort, start, part.channel, int(wh)) for start, wh in zip(starts, sums, strict=True)
+                )
+
+    def _sums(self, part: DayReads) -> dict[str, NDArray[np.int64]]:
+        sums: dict[str, NDArray[np.int64]] = {}
+        for name, wh in zip(part.meters, part.wh, strict=True):
+            path = self._path_of[name]
+            for depth in range(len(path)):
+                cohort = "/".join(path[: depth + 1])
+                sums[cohort] = sums[cohort] + wh if cohort in sums else wh.copy()
+        return sums

@@ -1,0 +1,113 @@
+"""From reads to signed reports, on all cores. Each worker process builds the encryption tables once."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import numpy as np
+from nacl.signing import SigningKey
+from numpy.typing import NDArray
+
+from wattseal.cryptosystems.interface import MeterKeys
+from wattseal.cryptosystems.pads.label import Label
+from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
+from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
+from wattseal.cryptosystems.paillier.parameters import INSECURE_2048, PAILLIER_3072, PaillierParameters
+from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.secret import Secret
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.report import Header, seal_report
+
+_PARAMETERS = {parameters.suite: parameters for parameters in (PAILLIER_3072, INSECURE_2048)}
+_MOST_IN_A_TASK = 64
+_encryptor: PaillierEncryptor | None = None
+
+
+class SealingKeys(NamedTuple):
+    """One meter's keys as bytes, because they travel to a worker process of the fleet's own."""
+
+    identity: bytes
+    pad_key: bytes
+    tag_key: bytes
+    check_key: bytes
+
+
+class Unsealed(NamedTuple):
+    """Reads of shape (reports, intervals) with the header and keys of each report."""
+
+    reads: NDArray[np.int64]
+    headers: tuple[Header, ...]
+    keys: tuple[SealingKeys, ...]
+
+
+class Sealer:
+    """A pool of workers for one public key and layout."""
+
+    def __init__(self, notice: KeyNotice, interval_minutes: int) -> None:
+        """Raises UsageError for a suite that this fleet cannot encrypt for."""
+        parameters = parameters_of(notice.suite)
+        self.modulus_id = PublicKey.from_bytes(parameters, notice.public_key).modulus_id
+        self.layout = DEFAULT_LAYOUTS[interval_minutes]
+        self._workers = os.cpu_count() or 1
+        self._pool = ProcessPoolExecutor(
+            self._workers,
+            mp_context=get_context("spawn"),  # numba's and SQLite's threads do not survive a fork
+            initializer=_prepare,
+            initargs=(parameters, notice.public_key, self.layout),
+        )
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def seal(self, unsealed: Unsealed) -> list[bytes]:
+        """Signed report bytes in order. Raises PlaintextError for reads that the layout cannot hold."""
+        parts = list(_parts(unsealed, self._workers))
+        return [body for bodies in self._pool.map(_seal, parts, [self.modulus_id] * len(parts)) for body in bodies]
+
+
+def parameters_of(suite: int) -> PaillierParameters:
+    if suite not in _PARAMETERS:
+        raise UsageError(f"suite {suite} is not one that these meters can encrypt for")
+    return _PARAMETERS[suite]
+
+
+def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:
+    count = len(unsealed.headers)
+    size = max(1, min(_MOST_IN_A_TASK, -(-count // workers)))
+    for first in range(0, count, size):
+        part = slice(first, first + size)
+        yield Unsealed(unsealed.reads[part], unsealed.headers[part], unsealed.keys[part])
+
+
+def _prepare(parameters: PaillierParameters, public_key: bytes, layout: SlotLayout) -> None:
+    global _encryptor
+    _encryptor = PaillierEncryptor(PublicKey.from_bytes(parameters, public_key), layout)
+
+
+def _seal(part: Unsealed, modulus_id: bytes) -> list[bytes]:
+    assert _encryptor is not None  # noqa: S101 - the initializer ran
+    labels = [_label(header, modulus_id) for header in part.headers]
+    keys = [MeterKeys(Secret(key.pad_key), Secret(key.tag_key), Secret(key.check_key)) for key in part.keys]
+    ciphertexts = _encryptor.encrypt(part.reads, labels, keys)
+    return [
+        seal_report(header, ciphertext, SigningKey(key.identity))
+        for header, ciphertext, key in zip(part.headers, ciphertexts, part.keys, strict=True)
+    ]
+
+
+def _label(header: Header, modulus_id: bytes) -> Label:
+    return Label(
+        suite=header.suite,
+        modulus_id=modulus_id,
+        region=header.region,
+        meter=header.meter,
+        kind=header.kind,
+        channel=header.channel.code,
+        start=header.start,
+        end=header.end,
+        key_id=header.key_id,
+        number=header.number,
+    )

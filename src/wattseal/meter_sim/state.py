@@ -1,0 +1,186 @@
+"""What a fleet keeps on disk: the meters' keys, and an outbox that never lets a number be used twice.
+
+One SQLite file, synchronous=FULL. It must never be restored from a copy: an older outbox would use numbers again.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from nacl.public import PrivateKey
+from nacl.signing import SigningKey
+
+from wattseal.edge.private_files import private_directory
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import MeterId, checked_id
+from wattseal.protocol.report import MAX_NUMBER
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS meters (
+    meter TEXT PRIMARY KEY, name TEXT UNIQUE, identity BLOB, sealing BLOB, pad_key BLOB, tag_key BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS check_keys (month TEXT PRIMARY KEY, key BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (
+    meter TEXT, channel TEXT, start INTEGER, number INTEGER, content BLOB, state TEXT, sealed BLOB, reason TEXT,
+    PRIMARY KEY (meter, channel, start, number)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (start) WHERE state = 'sealed';
+"""
+
+
+class State(StrEnum):
+    """Of one numbered report. The number is taken from `reserved` on; sealed bytes are kept until acknowledged."""
+
+    RESERVED = "reserved"
+    SEALED = "sealed"
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"
+
+
+class MeterRow(NamedTuple):
+    """One meter's identity and its keys with either half, empty before enrolment."""
+
+    meter: MeterId
+    name: str
+    identity: bytes
+    sealing: bytes
+    pad_key: bytes
+    tag_key: bytes
+
+
+class Slot(NamedTuple):
+    """A place in the outbox: one number of one meter's day and channel."""
+
+    meter: MeterId
+    channel: str
+    start: int
+    number: int
+
+
+class FleetState:
+    """Opens or makes the state in a private directory."""
+
+    def __init__(self, directory: Path) -> None:
+        path = private_directory(directory) / "fleet.sqlite"
+        self._database = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise UsageError(f"{path}: not a fleet's state ({error})") from None
+        path.chmod(0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def fact(self, name: str) -> bytes | None:
+        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def keep_fact(self, name: str, value: bytes) -> None:
+        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def make_meters(self, names: Sequence[str]) -> None:
+        """Fresh keys for every name that has none yet. Raises UsageError if two names give one id."""
+        known = {row.name for row in self.meters()}
+        rows = [_fresh(name) for name in names if name not in known]
+        try:
+            with self._transaction():
+                self._database.executemany("INSERT INTO meters VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except sqlite3.IntegrityError:
+            raise UsageError("two meter names give the same id") from None
+
+    def meters(self) -> list[MeterRow]:
+        """Sorted by id."""
+        return [MeterRow(*row) for row in self._database.execute("SELECT * FROM meters ORDER BY meter")]
+
+    def keep_meter_keys(self, column: str, keys: Iterable[tuple[bytes, MeterId]]) -> None:
+        """`column` is pad_key or tag_key."""
+        assert column in ("pad_key", "tag_key")  # noqa: S101 - never from outside
+        with self._transaction():
+            self._database.executemany(f"UPDATE meters SET {column} = ? WHERE meter = ?", keys)  # noqa: S608
+
+    def keep_check_keys(self, keys: Iterable[tuple[str, bytes]]) -> None:
+        with self._transaction():
+            self._database.executemany("INSERT OR REPLACE INTO check_keys VALUES (?, ?)", keys)
+
+    def check_keys(self) -> dict[str, bytes]:
+        return dict(self._database.execute("SELECT month, key FROM check_keys"))
+
+    def reserve(self, channel: str, start: int, contents: Sequence[tuple[MeterId, bytes]]) -> list[Slot]:
+        """Take, durably, a number for each meter whose content is new, before anything is encrypted.
+
+        Nothing is taken for content that was sealed before. A number that was reserved but never sealed, by a
+        process that died between, stays unused. Raises UsageError when a meter has no number left.
+        """
+        latest = self._latest(channel, start)
+        slots: list[tuple[Slot, bytes]] = []
+        for meter, content in contents:
+            number, known, state = latest.get(meter, (-1, b"", ""))
+            if known == content and state != State.RESERVED:
+                continue
+            if number >= MAX_NUMBER:
+                raise UsageError(f"meter {meter} has no report number left for that day")
+            slots.append((Slot(meter, channel, start, number + 1), content))
+        with self._transaction():
+            self._database.executemany(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, 'reserved', NULL, NULL)",
+                [(*slot, content) for slot, content in slots],
+            )
+        return [slot for slot, _ in slots]
+
+    def keep_sealed(self, sealed: Iterable[tuple[Slot, bytes]]) -> None:
+        """Keep the sealed bytes: from here on only these are ever sent under their numbers."""
+        query = (
+            "UPDATE outbox SET state = 'sealed', sealed = ? WHERE state = 'reserved'"
+            " AND meter = ? AND channel = ? AND start = ? AND number = ?"
+        )
+        with self._transaction():
+            self._database.executemany(query, [(body, *slot) for slot, body in sealed])
+
+    def pending(self, most: int) -> list[tuple[Slot, bytes]]:
+        """Sealed reports that were not acknowledged, oldest day first."""
+        query = "SELECT meter, channel, start, number, sealed FROM outbox WHERE state = 'sealed' ORDER BY start LIMIT ?"
+        return [(Slot(*row[:4]), row[4]) for row in self._database.execute(query, (most,))]
+
+    def settle(self, outcomes: Iterable[tuple[Slot, State, str]]) -> None:
+        """Final state and the aggregator's word for each report; its bytes are not needed any more."""
+        query = (
+            "UPDATE outbox SET state = ?, reason = ?, sealed = NULL"
+            " WHERE meter = ? AND channel = ? AND start = ? AND number = ?"
+        )
+        with self._transaction():
+            self._database.executemany(query, [(state, reason, *slot) for slot, state, reason in outcomes])
+
+    def outcomes(self) -> dict[str, int]:
+        """How many reports ended with each word of the aggregator's."""
+        rows = self._database.execute("SELECT reason, COUNT(*) FROM outbox WHERE reason IS NOT NULL GROUP BY reason")
+        return dict(rows)
+
+    def _latest(self, channel: str, start: int) -> dict[str, tuple[int, bytes, str]]:
+        query = "SELECT meter, number, content, state FROM outbox WHERE channel = ? AND start = ? ORDER BY number"
+        rows = self._database.execute(query, (channel, start))
+        return {meter: (number, content, state) for meter, number, content, state in rows}
+
+    def _transaction(self) -> sqlite3.Connection:
+        self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
+
+def meter_id_of(name: str) -> MeterId:
+    """The name itself where it is an id, else one made of its hash."""
+    try:
+        return MeterId(checked_id(name))
+    except ValueError:
+        return MeterId("x" + hashlib.sha256(name.encode()).hexdigest()[:15])
+
+
+def _fresh(name: str) -> MeterRow:
+    return MeterRow(meter_id_of(name), name, bytes(SigningKey.generate()), bytes(PrivateKey.generate()), b"", b"")
