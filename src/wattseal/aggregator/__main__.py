@@ -34,7 +34,7 @@ def countersign(
     from wattseal.edge.countersign import countersign_file
     from wattseal.edge.home import Home
 
-    typer.echo(countersign_file(Home(data, passphrase_file), roster, "aggregator_operator"))
+    typer.echo(json.dumps(countersign_file(Home(data, passphrase_file), roster, "aggregator_operator")))
 
 
 @cli.command()
@@ -59,6 +59,7 @@ def serve(
     """Serve until stopped; prints `ready URL` once it listens."""
     from wattseal.aggregator.app import Parts, aggregator_app
     from wattseal.aggregator.door import HORIZON_DAYS
+    from wattseal.aggregator.store import embedded_url
     from wattseal.edge.home import SERVICE, Home
     from wattseal.edge.serving import Listen, serve
     from wattseal.policy.pack import load_policy, trial_policy
@@ -68,7 +69,7 @@ def serve(
     listen = Listen(host, port, tls_certificate, tls_key)
     home = Home(data, passphrase_file)
     parts = Parts(
-        store_url=f"valkey+embedded://{data.absolute()}/store" if store is None else store,
+        store_url=embedded_url(data.absolute() / "store") if store is None else store,
         allow_loss=allow_loss,
         registry=home.registry(home.trust(), system_clock, replay=replay),
         tokens=home.tokens(),

@@ -9,8 +9,10 @@ from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.time import window_date
 
 
-def countersign_file(home: Home, path: Path, operator: Literal["aggregator_operator", "unblinder_operator"]) -> str:
-    """Sign the roster in `path` in place; returns a line that says what was signed. Raises UsageError, Rejected."""
+def countersign_file(
+    home: Home, path: Path, operator: Literal["aggregator_operator", "unblinder_operator"]
+) -> dict[str, str | int]:
+    """Sign the roster in `path` in place; returns what was signed. Raises UsageError, Rejected."""
     try:
         signed = SignedRoster.from_bytes(path.read_bytes())
     except OSError as error:
@@ -19,4 +21,5 @@ def countersign_file(home: Home, path: Path, operator: Literal["aggregator_opera
     temporary = path.with_suffix(".countersigned")
     temporary.write_bytes(signed.countersigned(operator, home.signing_key(OPERATOR)).to_bytes())
     temporary.replace(path)
-    return f"countersigned: region {roster.region}, {len(roster.rows)} meters, from {window_date(roster.effective)} on"
+    effective = window_date(roster.effective).isoformat()
+    return {"countersigned": roster.region, "meters": len(roster.rows), "effective": effective}

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from wattseal.edge.connections import BoundedHeads
 from wattseal.protocol.errors import UsageError
 
 
@@ -62,6 +63,7 @@ def serve(app: FastAPI, listen: Listen, *, until_stdin_closes: bool) -> None:
         host=listen.host,
         ssl_certfile=listen.certificate,
         ssl_keyfile=listen.key,
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         server_header=False,

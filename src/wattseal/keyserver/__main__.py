@@ -47,7 +47,7 @@ def countersign(
     from wattseal.edge.countersign import countersign_file
     from wattseal.edge.home import Home
 
-    typer.echo(countersign_file(Home(data, passphrase_file), roster, "unblinder_operator"))
+    typer.echo(json.dumps(countersign_file(Home(data, passphrase_file), roster, "unblinder_operator")))
 
 
 @cli.command()

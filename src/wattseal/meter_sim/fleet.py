@@ -76,16 +76,26 @@ def _roster_row(meter: MeterRow, source: Source, cohort_of: dict[str, CohortId])
     )
 
 
-def enrol(state: FleetState, half: RoleClient, role: HalfRole, trust: TrustAnchors, request: EnrolmentRequest) -> None:
+def enrol(
+    state: FleetState,
+    half: RoleClient,
+    role: HalfRole,
+    trust: TrustAnchors,
+    request: EnrolmentRequest,
+    roster_digest: bytes,
+) -> None:
     """Fetch one half's keys and keep each meter's own. Raises SignatureInvalid or MalformedMessage."""
     enrolment = Envelope.parse(half.post("/v1/enrolments", request)).opened(Enrolment, trust.service(role))
-    if (enrolment.role, enrolment.region, enrolment.key_id) != (role, request.region, request.key_id):
+    asked = (role, request.region, request.key_id, request.months, roster_digest)
+    if (enrolment.role, enrolment.region, enrolment.key_id, enrolment.months, enrolment.roster_digest) != asked:
         raise MalformedMessage("the enrolment is not the one that was asked for")
     sealing = {meter.meter: meter.sealing for meter in state.meters()}
     opened = [_open_box(sealing, box.meter, box.box) for box in enrolment.boxes]
+    check_keys = opened[0].check_keys
+    if any(keys.check_keys != check_keys for keys in opened):
+        raise MalformedMessage("the enrolment gives meters of one region different check keys")
     state.keep_meter_keys(_KEY_COLUMN[role], ((keys.meter_key, keys.meter) for keys in opened))
-    if role is Role.DECRYPTOR and opened:
-        state.keep_check_keys(opened[0].check_keys.items())
+    state.keep_check_keys(check_keys.items())
 
 
 def _open_box(sealing: dict[MeterId, bytes], meter: MeterId, box: bytes) -> MeterKeysOfHalf:
@@ -112,14 +122,16 @@ class Fleet:
         self._sealer = sealer
         self._meters = {meter.name: meter for meter in state.meters()}
         self._check_keys = state.check_keys()
+        self.sealed_reports = self.sealed_bytes = 0
         if any(not meter.pad_key or not meter.tag_key for meter in self._meters.values()):
             raise UsageError("the fleet's meters are not enrolled with both halves yet")
 
-    def seal(self, parts: Iterable[DayReads]) -> int:
-        """Reserve numbers, encrypt, keep the sealed bytes. How many reports are new."""
-        return sum(self._seal(part) for part in parts)
+    def seal(self, parts: Iterable[DayReads]) -> None:
+        """Reserve numbers, encrypt, keep the sealed bytes; counts what was new."""
+        for part in parts:
+            self._seal(part)
 
-    def _seal(self, reads: DayReads) -> int:
+    def _seal(self, reads: DayReads) -> None:
         start, _ = window_minutes(Window(reads.day))
         reported = [row for row in range(len(reads.meters)) if reads.present[row].any()]
         row_of = {self._meters[reads.meters[row]].meter: row for row in reported}
@@ -128,7 +140,8 @@ class Fleet:
         if slots:
             bodies = self._sealer.seal(self._unsealed(reads, slots, [row_of[slot.meter] for slot in slots]))
             self._state.keep_sealed(zip(slots, bodies, strict=True))
-        return len(slots)
+            self.sealed_reports += len(bodies)
+            self.sealed_bytes += sum(map(len, bodies))
 
     def _unsealed(self, reads: DayReads, slots: list[Slot], rows: list[int]) -> Unsealed:
         check_key = self._check_keys[month_of(Window(reads.day))]

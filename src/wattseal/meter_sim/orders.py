@@ -93,6 +93,7 @@ def prepare(
         "interval_minutes": interval,
         "first_date": window_date(Window(source.first_day)).isoformat(),
         "last_date": window_date(Window(source.last_day)).isoformat(),
+        "channels": sorted({channel for meter in source.meters for channel in source.channels_of(meter)}),
         "cohorts": sorted(Roster.from_bytes(signed.body).cohorts),
         "rounded_reads": source.rounded,
     }
@@ -113,12 +114,15 @@ def send(directory: Path, peers: Peers, plain_totals: Path | None, patience_s: f
         fleet = Fleet(state, place, notice, sealer)
         uploader = Uploader(state, peers.client(resources, Role.AGGREGATOR), patience_s=patience_s)
         totals = resources.enter_context(PlainTotals.open(plain_totals, state, roster))
-        sealed = sent = 0
         for parts in _with_progress(source):
-            sealed += fleet.seal(parts)
-            sent += uploader.send_pending()
+            fleet.seal(parts)
+            uploader.send_pending()
             totals.add(parts)
-        return {"sealed": sealed, "sent": sent, "outcomes": state.outcomes()}
+        return {
+            "sealed_reports": fleet.sealed_reports,
+            "sealed_bytes": fleet.sealed_bytes,
+            "outcomes": state.outcomes(),
+        }
 
 
 def _reopened(state: FleetState, directory: Path) -> tuple[Source, Roster]:
@@ -145,7 +149,7 @@ def _enrolled(resources: ExitStack, state: FleetState, peers: Peers, source: Sou
         Role.UNBLINDER: peers.client(resources, Role.UNBLINDER),
     }
     for role, half in halves.items():
-        enrol(state, half, role, trust, request)
+        enrol(state, half, role, trust, request, roster.fingerprint)
     return notice
 
 

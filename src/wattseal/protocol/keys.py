@@ -52,7 +52,14 @@ class Enrolment(Message):
     key_id: KeyIdField
     roster_digest: Bytes32
     months: Many[Month]
-    boxes: Many[SealedKeys]
+    boxes: Annotated[Many[SealedKeys], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for names in (self.months, [box.meter for box in self.boxes]):
+            if list(names) != sorted(set(names)):
+                raise ValueError("months and meters are sorted, each once")
+        return self
 
 
 class EnrolmentRequest(Message):

@@ -23,7 +23,8 @@ from wattseal.protocol.trust import TrustAnchors
 
 MAX_METERS = 16_384
 Interval = Literal[15, 30, 60]
-Name = Annotated[str, Field(min_length=1, max_length=64)]
+# Plain ASCII: look-alikes would defeat "each service point once", and control signs reach people's tables.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,63}$")]
 
 
 class RosterRow(Message):

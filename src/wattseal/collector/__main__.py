@@ -1,0 +1,194 @@
+"""The `wattseal` command line. Heavy imports wait until a verb needs them, so that help answers at once."""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wattseal import __version__
+from wattseal.edge.command import run as run_command
+from wattseal.protocol.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Directory = Annotated[
+    Path, typer.Option("--dir", envvar="WATTSEAL_DIR", help="Directory of the deployment that `wattseal up` runs.")
+]
+Region = Annotated[str, typer.Option(help="Region of the cohort.")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy pack (TOML); the trial policy if absent.")]
+DEFAULT_DIR = Path("wattseal-data")
+REGION = "region-1"
+
+
+@cli.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Private smart-meter analytics: totals of encrypted reads, opened only as the rules permit."""
+    if version:
+        typer.echo(f"wattseal {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("demo-out"),
+    day: Annotated[str, typer.Option("--date", help="The simulated day.")] = "2026-03-02",
+    as_json: Json = False,
+) -> None:
+    """A thousand simulated meters for a day: real processes, totals, refused attempts, a picture."""
+    from wattseal.collector.demo import demo as order
+
+    _date(day)
+    _show(order(out, day, _console()), as_json)
+
+
+@cli.command()
+def run(
+    reads: Annotated[list[Path], typer.Option(help="Interval file; further files may follow as arguments.")],
+    out: Annotated[Path, typer.Option(help="Directory for totals.csv, report.html and load.png.")],
+    more: Annotated[list[Path] | None, typer.Argument(help="Further interval files.")] = None,
+    interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; found from the reads if absent.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Only the first days of the reads (UTC).")] = None,
+    scheme: Annotated[str, typer.Option(help="paillier")] = "paillier",
+    timezone: Annotated[str | None, typer.Option(help="Of times without one: America/Los_Angeles, or +10:00.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--map", help="COLUMN=delivered or COLUMN=received, for a wide file.")
+    ] = None,
+    stamps: Annotated[str, typer.Option(help="Times are the `begin` or the `end` of their interval.")] = "begin",
+    neighbors: Annotated[int, typer.Option(min=0, help="Simulated meters beside yours.")] = 0,
+    policy: PolicyFile = None,
+    as_json: Json = False,
+) -> None:
+    """The whole chain on your own interval files: encrypt, upload, add, open, compare with the plain sums."""
+    from wattseal.collector.run import RunOptions
+    from wattseal.collector.run import run as order
+
+    if scheme != "paillier":
+        raise UsageError(f"--scheme is paillier, not '{scheme}'")
+    given = {"--interval": interval, "--days": days, "--timezone": timezone, "--stamps": stamps}
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    words += [word for pair in column or [] for word in ("--map", pair)]
+    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, tuple(words))
+    _show(order(options, _console()), as_json)
+
+
+@cli.command()
+def up(directory: Directory = DEFAULT_DIR, policy: PolicyFile = None) -> None:
+    """Start every role on this machine and stay; Ctrl-C stops them."""
+    from wattseal.collector.up import up as order
+
+    order(directory, policy, _console())
+
+
+@cli.command()
+def fleet(
+    directory: Directory = DEFAULT_DIR,
+    meters: Annotated[int, typer.Option(min=1, help="Simulated meters.")] = 1000,
+    first_date: Annotated[str, typer.Option(help="First simulated day.")] = "2026-03-02",
+    days: Annotated[int, typer.Option(min=1)] = 1,
+    leaf_size: Annotated[int, typer.Option(min=0, help="Meters a transformer; 0: one cohort.")] = 40,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run a simulated meter fleet against the services that `wattseal up` runs. Again: it goes on where it stopped."""
+    from wattseal.collector.up import FleetOptions
+    from wattseal.collector.up import fleet as order
+
+    _date(first_date)
+    _show(order(directory, FleetOptions(meters, first_date, days, leaf_size, seed)), as_json)
+
+
+@cli.command()
+def close(
+    window: Annotated[str, typer.Argument(help="Date of the window, such as 2026-03-02.")],
+    directory: Directory = DEFAULT_DIR,
+    region: Region = REGION,
+    as_json: Json = False,
+) -> None:
+    """Close a window: its set of reports is frozen for good."""
+    from wattseal.collector.up import close as order
+
+    _show(order(directory, region, _date(window)), as_json)
+
+
+@cli.command()
+def total(
+    cohort: Annotated[str, typer.Argument(help="Such as town/feeder-1.")],
+    window: Annotated[str, typer.Argument(help="Date of the window, such as 2026-03-02.")],
+    directory: Directory = DEFAULT_DIR,
+    region: Region = REGION,
+    channel: Annotated[str, typer.Option(help="delivered or received")] = "delivered",
+    purpose: Annotated[str, typer.Option(help="One that the policy knows.")] = "grid-planning",
+    as_json: Json = False,
+) -> None:
+    """The total of a cohort over a closed window, interval by interval."""
+    from wattseal.collector.client import Client
+
+    if channel not in ("delivered", "received"):
+        raise UsageError(f"--channel is delivered or received, not '{channel}'")
+    with Client.of_directory(directory) as client:
+        table = client.total(cohort, _date(window), region=region, channel=channel, purpose=purpose)
+    starts = table["interval_start"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = table.with_columns(starts).to_dicts()
+    _show({"cohort": cohort, "window": window, "channel": channel, "rows": rows}, as_json)
+
+
+@cli.command()
+def ledger(
+    role: Annotated[str, typer.Argument(help="decryptor or unblinder")],
+    directory: Directory = DEFAULT_DIR,
+    first: Annotated[int, typer.Option(min=1, help="First entry to show.")] = 1,
+    most: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: Json = False,
+) -> None:
+    """Entries of one half's ledger: what was asked, opened and refused."""
+    from wattseal.collector.up import ledger as order
+
+    _show(order(directory, role, first, most), as_json)
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UsageError(f"'{text}' is not a date such as 2026-03-02") from None
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _show(answer: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer, default=str))
+        return
+    from rich.console import Console
+
+    from wattseal.collector.terminal import lines
+
+    Console().print(*lines(answer), sep="\n", highlight=False)
+
+
+# Verbs of the other roles, for deployment. They never share a process with this one.
+_ROLES = {"aggregator": "wattseal.aggregator", "keyserver": "wattseal.keyserver"}
+
+
+def main() -> None:
+    if len(sys.argv) > 1 and sys.argv[1] in _ROLES:
+        import os
+
+        os.execv(sys.executable, [sys.executable, "-m", _ROLES[sys.argv[1]], *sys.argv[2:]])  # noqa: S606
+    run_command(cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""`wattseal run`: the whole chain on the user's own interval files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from wattseal.collector.story import Attempt, Story, TotalOutcome
+from wattseal.collector.trial import REGION, Sent, Trial, dates_between, open_trial, write_totals
+from wattseal.policy.pack import load_policy, trial_policy
+from wattseal.protocol.errors import UsageError
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the user asked for; `reads_options` go to the meters' side as they are."""
+
+    reads: tuple[Path, ...]
+    out: Path
+    neighbors: int
+    policy_file: Path | None
+    reads_options: tuple[str, ...]
+
+
+def run(options: RunOptions, console: Console) -> dict[str, Any]:
+    """Write totals.csv, report.html and load.png into `out`, all at the end; returns a summary.
+
+    Raises UsageError for reads, options or a directory that cannot be used.
+    """
+    policy = trial_policy() if options.policy_file is None else load_policy(options.policy_file)
+    check_out(options.out)
+    files = [word for path in options.reads for word in ("--reads", str(path))]
+    with open_trial(policy, options.policy_file, console) as trial:
+        with trial.stage("reading the files, making the meters' keys"):
+            facts = trial.prepare(*files, "--simulate", str(options.neighbors), *options.reads_options)
+            trial.check_size(int(facts["meters"]))
+        dates = dates_between(facts["first_date"], facts["last_date"])
+        with trial.collected(dates) as (client, sent), trial.stage("adding ciphertexts, opening totals"):
+            totals = trial.ask(client, facts["cohorts"], dates, facts["channels"])
+        return finish(trial, "Totals of your reads", facts, sent, totals, [], options.out)
+
+
+def check_out(out: Path) -> None:
+    """Raises UsageError unless `out` is, or can become, a directory to write into."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".wattseal").touch()
+        (out / ".wattseal").unlink()
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}") from None
+
+
+def finish(
+    trial: Trial,
+    title: str,
+    facts: dict[str, Any],
+    sent: Sent,
+    totals: list[TotalOutcome],
+    attempts: list[Attempt],
+    out: Path,
+) -> dict[str, Any]:
+    """Compare with the plain sums, write the files, sum up. Raises Contradiction if a released total is wrong."""
+    from wattseal.collector.report_page import write_report
+
+    with trial.stage("comparing with the plain sums"):
+        checked = trial.compare(totals)
+    story = Story(
+        title=title,
+        region=REGION,
+        policy=trial.policy.name,
+        meters=facts["meters"],
+        interval_minutes=facts["interval_minutes"],
+        reports=sent.sealed_reports,
+        report_bytes=sent.sealed_bytes / max(1, sent.sealed_reports),
+        totals=tuple(totals),
+        attempts=tuple(attempts),
+        stages=tuple(trial.stages),
+        checked=checked,
+    )
+    write_totals(totals, out / "totals.csv")
+    write_report(story, out)
+    return summary(story, facts, sent, out)
+
+
+def summary(story: Story, facts: dict[str, Any], sent: Sent, out: Path) -> dict[str, Any]:
+    intervals = 24 * 60 // story.interval_minutes
+    return {
+        "meters": story.meters,
+        "first_date": facts["first_date"],
+        "last_date": facts["last_date"],
+        "interval_minutes": story.interval_minutes,
+        "rounded_reads": facts["rounded_reads"],
+        "reports": sent.outcomes,
+        "bytes_a_read": round(story.report_bytes / intervals, 2),
+        "totals_released": len(story.released),
+        "totals_refused": sorted({f"{total.cohort}: {total.refusal.slug}" for total in story.refused if total.refusal}),
+        "interval_totals_equal_to_plain_sums": story.checked,
+        "attempts_refused": [f"{attempt.what}: {attempt.answer.slug}" for attempt in story.attempts],
+        "seconds": {stage.name: round(stage.seconds, 2) for stage in story.stages},
+        "files": [str(out / name) for name in ("totals.csv", "report.html", "load.png")],
+    }

@@ -1,0 +1,72 @@
+"""What happened in a run, in one immutable value: what the report page and the summary are drawn from."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Refusal(NamedTuple):
+    """A problem's stable type and its sentence."""
+
+    slug: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class TotalOutcome:
+    """One question for a total: the released rows, or why there are none.
+
+    `ciphertext` is the encrypted total as the aggregator folded it, empty if the aggregator itself refused; `table`
+    has columns interval_start, total_wh, meters, estimated.
+    """
+
+    cohort: str
+    window: date
+    channel: str
+    seconds: float
+    ciphertext: bytes = b""
+    table: "pl.DataFrame | None" = None
+    refusal: Refusal | None = None
+
+
+class Attempt(NamedTuple):
+    """Something that must not work, tried: what, whom it was tried on, and the answer."""
+
+    what: str
+    on: str
+    answer: Refusal
+
+
+class Stage(NamedTuple):
+    """A step of the run and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Story:
+    """`checked` counts the released interval totals that were compared with plain sums and found equal."""
+
+    title: str
+    region: str
+    policy: str
+    meters: int
+    interval_minutes: int
+    reports: int
+    report_bytes: float
+    totals: tuple[TotalOutcome, ...]
+    attempts: tuple[Attempt, ...]
+    stages: tuple[Stage, ...]
+    checked: int
+
+    @property
+    def released(self) -> tuple[TotalOutcome, ...]:
+        return tuple(total for total in self.totals if total.table is not None)
+
+    @property
+    def refused(self) -> tuple[TotalOutcome, ...]:
+        return tuple(total for total in self.totals if total.refusal is not None)

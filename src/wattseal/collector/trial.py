@@ -1,0 +1,189 @@
+"""A whole chain in one go, on this machine: prepare a fleet, start every role, send, close, ask, compare, write.
+
+`wattseal run` drives it with a user's own files, `wattseal demo` with a simulated neighborhood.
+"""
+
+import csv
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from wattseal.collector import deployment
+from wattseal.collector.client import Client, frame
+from wattseal.collector.deployment import AGGREGATOR, UNBLINDER, Deployment, Places
+from wattseal.collector.processes import order
+from wattseal.collector.story import Refusal, Stage, TotalOutcome
+from wattseal.edge.access import Scope
+from wattseal.edge.client import RoleClient
+from wattseal.policy.pack import Policy
+from wattseal.protocol.errors import Contradiction, Refused, UsageError
+from wattseal.protocol.ids import Channel, CohortId, RegionId
+from wattseal.protocol.statement import TotalQuestion
+from wattseal.protocol.time import parse_window
+
+REGION = "region-1"
+TOTALS_HEADER = ("cohort", "interval_start", "channel", "total_wh", "meters", "estimated")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the meters' side sealed and what the aggregator said to it."""
+
+    sealed_reports: int
+    sealed_bytes: int
+    outcomes: dict[str, int]
+
+
+@dataclass
+class Trial:
+    """One trial deployment in a temporary directory, with the time that each step took."""
+
+    places: Places
+    policy: Policy
+    policy_file: Path | None
+    console: Console
+    stages: list[Stage] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.console.print(f"[dim]{name} ...[/dim]")
+        begun = time.monotonic()
+        yield
+        self.stages.append(Stage(name, time.monotonic() - begun))
+
+    def prepare(self, *reads: str | Path) -> dict[str, Any]:
+        """Make the fleet and its roster; facts about the reads. Raises UsageError for reads that cannot be used."""
+        return order("meter_sim", "prepare", "--fleet", self.places.fleet, "--roster", self.places.roster, *reads)
+
+    def check_size(self, meters: int) -> None:
+        """Raises UsageError, with the way out, for a fleet that no rule would ever let a total be opened of."""
+        missing = self.policy.least_group - meters
+        if missing > 0:
+            raise UsageError(
+                f"{meters} meters are too few: policy {self.policy.name} opens totals of at least "
+                f"{self.policy.least_group}; --neighbors {missing} adds simulated ones beside yours"
+            )
+
+    @contextmanager
+    def collected(self, dates: list[date]) -> Iterator[tuple[Client, Sent]]:
+        """Every role as a process of its own, all reads uploaded and their windows closed; a client to ask with."""
+        with ExitStack() as resources:
+            with self.stage("making keys for every role"):
+                deployment.create(self.places)
+            with self.stage("starting the aggregator and both halves of the key server"):
+                resources.enter_context(Deployment(self.places, self.policy_file))
+                install_roster(self.places)
+            with self.stage("encrypting, blinding, uploading"):
+                # The meters' side also writes down its plain sums.
+                sent = Sent(**send_fleet(self.places, "--plain-totals", self._plain_totals))
+            with self.stage("closing windows"):
+                close_windows(self.places, dates)
+            yield resources.enter_context(Client.of_directory(self.places.directory)), sent
+
+    def ask(self, client: Client, cohorts: list[str], dates: list[date], channels: list[str]) -> list[TotalOutcome]:
+        """Every total of every cohort, larger cohorts first."""
+        ordered = sorted(cohorts, key=lambda cohort: (cohort.count("/"), cohort))
+        questions = [(day, channel, cohort) for day in dates for channel in channels for cohort in ordered]
+        with Progress(console=self.console, transient=True) as progress:
+            tracked = progress.track(questions, description="asking for totals")
+            return [ask_one(client, cohort, day, channel) for day, channel, cohort in tracked]
+
+    def compare(self, totals: list[TotalOutcome]) -> int:
+        """How many released interval totals equal the plain sums: all of them, or Contradiction is raised."""
+        with self._plain_totals.open(newline="") as file:
+            plain = {
+                (row["cohort"], row["interval_start"], row["channel"]): int(row["total_wh"])
+                for row in csv.DictReader(file)
+            }
+        rows = [row for total in totals for row in rows_of(total)]
+        for cohort, start, channel, wh, *_ in rows:
+            if plain.get((cohort, start, channel)) != wh:
+                raise Contradiction(f"the released total of {cohort} at {start} is not the plain sum")
+        return len(rows)
+
+    @property
+    def _plain_totals(self) -> Path:
+        return self.places.fleet / "plain_totals.csv"
+
+
+def send_fleet(places: Places, *options: str | Path) -> dict[str, Any]:
+    """Have the prepared fleet enrol, seal and upload."""
+    common = ("--fleet", places.fleet, "--tokens", places.tokens, "--trust", places.trust)
+    return order("meter_sim", "send", *places.urls(), *common, *options)
+
+
+def close_windows(places: Places, dates: list[date]) -> None:
+    with RoleClient(places.urls().aggregator, places.token(AGGREGATOR, Scope.OPERATOR)) as aggregator:
+        for day in dates:
+            aggregator.post(f"/v1/regions/{REGION}/windows/{day}/close", b"")
+
+
+@contextmanager
+def open_trial(policy: Policy, policy_file: Path | None, console: Console) -> Iterator[Trial]:
+    directory = Path(tempfile.mkdtemp(prefix="wattseal-"))
+    try:
+        yield Trial(Places(directory), policy, policy_file, console)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def install_roster(places: Places) -> None:
+    """Both operators countersign the prepared roster; then all three services get it."""
+    for role, module in ((UNBLINDER, "keyserver"), (AGGREGATOR, "aggregator")):
+        home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
+        order(module, "countersign", *home, places.roster)
+    deployment.install(places, "/v1/rosters", places.roster.read_bytes())
+
+
+def ask_one(client: Client, cohort: str, day: date, channel: str) -> TotalOutcome:
+    """One total, or the refusal."""
+    begun = time.monotonic()
+    question = TotalQuestion(
+        region=RegionId(REGION),
+        cohort=CohortId(cohort),
+        channel=Channel(channel),
+        window=parse_window(day.isoformat()),
+    )
+    ciphertext, table, refusal = b"", None, None
+    try:
+        answer = client.answer(question)
+        ciphertext = answer.ciphertext
+        table = frame(client.release(answer), question.window)
+    except Refused as error:
+        refusal = Refusal(error.slug, error.detail)
+    return TotalOutcome(cohort, day, channel, time.monotonic() - begun, ciphertext, table, refusal)
+
+
+def rows_of(total: TotalOutcome) -> list[tuple[str, str, str, int, int, int]]:
+    """Rows of totals.csv; an interval in which no member had a read is left out."""
+    if total.table is None:
+        return []
+    return [
+        (total.cohort, start.strftime("%Y-%m-%dT%H:%M:%SZ"), total.channel, wh, meters, estimated)
+        for start, wh, meters, estimated in total.table.iter_rows()
+        if estimated < meters
+    ]
+
+
+def write_totals(totals: list[TotalOutcome], path: Path) -> None:
+    """All rows or no file."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(TOTALS_HEADER)
+        writer.writerows(row for total in totals for row in rows_of(total))
+    temporary.replace(path)
+
+
+def dates_between(first: str, last: str) -> list[date]:
+    begin, end = date.fromisoformat(first), date.fromisoformat(last)
+    return [begin + timedelta(days=day) for day in range((end - begin).days + 1)]

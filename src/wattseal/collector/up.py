@@ -1,0 +1,81 @@
+"""The verbs for services that stay: `up` starts them, `fleet`, `close` and `ledger` talk to them."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Deployment, Places, create
+from wattseal.collector.processes import order
+from wattseal.collector.trial import install_roster, send_fleet
+from wattseal.edge.access import Scope
+from wattseal.edge.client import RoleClient
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Role
+
+_LOOK_EVERY_S = 1.0
+
+
+class FleetOptions(NamedTuple):
+    """A simulated fleet."""
+
+    meters: int
+    first_date: str
+    days: int
+    leaf_size: int
+    seed: int
+
+
+def up(directory: Path, policy: Path | None, console: Console) -> None:
+    """Start everything and stay. Raises PeerUnavailable if a service ends, KeyboardInterrupt on Ctrl-C."""
+    places = Places(directory.absolute())
+    if not places.trust.exists():
+        console.print("making keys for every role ...")
+        create(places)
+    with Deployment(places, policy) as running:
+        for role, url in running.urls()._asdict().items():
+            console.print(f"{role}: {url}", highlight=False)
+        console.print(f"tokens are in {places.tokens}, logs in {places.logs}; Ctrl-C stops", highlight=False)
+        while True:
+            running.check_alive()
+            time.sleep(_LOOK_EVERY_S)
+
+
+def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
+    """Prepare the fleet the first time, install its roster, send its reads."""
+    places = Places(directory.absolute())
+    places.urls()
+    facts = order(
+        "meter_sim",
+        "prepare",
+        *("--fleet", places.fleet),
+        *("--roster", places.roster),
+        *("--simulate", str(options.meters)),
+        *("--first-date", options.first_date),
+        *("--days", str(options.days)),
+        *("--leaf-size", str(options.leaf_size)),
+        *("--seed", str(options.seed)),
+        *("--root", "town"),
+    )
+    install_roster(places)
+    return {**facts, **send_fleet(places)}
+
+
+def close(directory: Path, region: str, window: str) -> dict[str, Any]:
+    places = Places(directory.absolute())
+    with RoleClient(places.urls().aggregator, places.token(Role.AGGREGATOR, Scope.OPERATOR)) as aggregator:
+        answer: dict[str, Any] = json.loads(aggregator.post(f"/v1/regions/{region}/windows/{window}/close", b""))
+    return answer
+
+
+def ledger(directory: Path, role: str, first: int, most: int) -> dict[str, Any]:
+    """Raises UsageError for a role without a ledger of releases."""
+    places = Places(directory.absolute())
+    urls = {DECRYPTOR: places.urls().decryptor, UNBLINDER: places.urls().unblinder}
+    if role not in urls:
+        raise UsageError(f"a ledger is the decryptor's or the unblinder's, not '{role}'")
+    half = Role(role)
+    with RoleClient(urls[half], places.token(half, Scope.OPERATOR)) as service:
+        return {"entries": json.loads(service.get("/v1/ledger", first=first, most=most))}

@@ -1,0 +1,175 @@
+"""Valid messages and reports that the tests of this directory change one thing in. Keys protect nothing."""
+
+import hashlib
+from typing import Any
+
+from nacl.signing import SigningKey
+
+from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
+from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
+from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest
+from wattseal.protocol.report import Header, seal_report
+from wattseal.protocol.roster import Roster, RosterRow, SignedRoster
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
+from wattseal.protocol.trust import TrustAnchors
+
+WINDOW = Window(20_514)
+LAYOUT_ID = bytes(range(8))
+
+
+def signing_key(name: str) -> SigningKey:
+    return SigningKey(hashlib.sha256(b"wattseal tests: " + name.encode()).digest())
+
+
+def public_key(name: str) -> bytes:
+    return bytes(signing_key(name).verify_key)
+
+
+TRUST = TrustAnchors(
+    utility=public_key("utility"),
+    aggregator_operator=public_key("aggregator operator"),
+    unblinder_operator=public_key("unblinder operator"),
+    aggregator=public_key("aggregator"),
+    decryptor=public_key("decryptor"),
+    unblinder=public_key("unblinder"),
+)
+
+
+def header(**changes: Any) -> Header:  # noqa: ANN401 - any field's value
+    fields: dict[str, Any] = {
+        "suite": 1,
+        "kind": Kind.DAILY,
+        "channel": Channel.DELIVERED,
+        "key_id": 7,
+        "layout_id": LAYOUT_ID,
+        "region": RegionId("north"),
+        "meter": MeterId("m-001"),
+        "start": WINDOW * 1440,
+        "end": (WINDOW + 1) * 1440,
+        "number": 0,
+    }
+    return Header(**{**fields, **changes})
+
+
+def report(ciphertext: bytes = b"ciphertext", **changes: Any) -> bytes:  # noqa: ANN401 - any field's value
+    return seal_report(header(**changes), ciphertext, signing_key("meter"))
+
+
+def roster_row(number: int, **changes: Any) -> RosterRow:  # noqa: ANN401 - any field's value
+    fields: dict[str, Any] = {
+        "meter": MeterId(f"m-{number:03}"),
+        "identity_key": number.to_bytes(32, "big"),
+        "sealing_key": (number + 1000).to_bytes(32, "big"),
+        "service_point": f"sp-{number}",
+        "account": f"account-{number}",
+        "cohort": CohortId(f"town/feeder-{number // 4}/t{number // 2}"),
+        "channels": (Channel.DELIVERED,),
+    }
+    return RosterRow(**{**fields, **changes})
+
+
+def roster(*rows: RosterRow) -> Roster:
+    """Without rows: meters m-000 to m-009, every third of which also feeds in."""
+    both = (Channel.DELIVERED, Channel.RECEIVED)
+    return Roster(
+        region=RegionId("north"),
+        effective=WINDOW,
+        interval_minutes=15,
+        suite=1,
+        layout_id=LAYOUT_ID,
+        rows=rows or tuple(roster_row(i, channels=both if i % 3 == 0 else both[:1]) for i in range(10)),
+    )
+
+
+def signed_roster() -> SignedRoster:
+    return (
+        SignedRoster.issue(roster(), signing_key("utility"))
+        .countersigned("aggregator_operator", signing_key("aggregator operator"))
+        .countersigned("unblinder_operator", signing_key("unblinder operator"))
+    )
+
+
+def statement(**changes: Any) -> TotalStatement:  # noqa: ANN401 - any field's value
+    """Over the ten meters of `roster()`: all but the last, the third at number 2."""
+    fields: dict[str, Any] = {
+        "region": RegionId("north"),
+        "cohort": CohortId("town"),
+        "channel": Channel.DELIVERED,
+        "window": WINDOW,
+        "suite": 1,
+        "key_id": 7,
+        "layout_id": LAYOUT_ID,
+        "roster_digest": roster().digest(),
+        "members": positions_to_bits(range(9), 10),
+        "numbers": ((2, 2),),
+    }
+    return TotalStatement(**{**fields, **changes})
+
+
+def answer() -> Answer:
+    return Answer.issue(statement(), b"ciphertext", (0, 1, 0), signing_key("aggregator"))
+
+
+def head(role: HalfRole, counter: int = 5) -> Envelope:
+    return Envelope.issue(Head(role=role, counter=counter, hash=bytes(32)), signing_key(role.value))
+
+
+def release(**changes: Any) -> Release:  # noqa: ANN401 - any field's value
+    fields: dict[str, Any] = {
+        "statement": statement().to_bytes(),
+        "purpose": "grid-planning",
+        "reads_wh": (1500, 0, 2**40),
+        "members": 9,
+        "flagged": (0, 1, 0),
+        "decryptor_head": head(Role.DECRYPTOR),
+        "unblinder_head": head(Role.UNBLINDER),
+    }
+    return Release(**{**fields, **changes})
+
+
+def key_notice(**changes: Any) -> KeyNotice:  # noqa: ANN401 - any field's value
+    fields: dict[str, Any] = {
+        "key_id": 7,
+        "suite": 1,
+        "public_key": b"public",
+        "first_window": WINDOW,
+        "last_window": WINDOW + 365,
+    }
+    return KeyNotice(**{**fields, **changes})
+
+
+def enrolment(**changes: Any) -> Enrolment:  # noqa: ANN401 - any field's value
+    fields: dict[str, Any] = {
+        "role": Role.UNBLINDER,
+        "region": RegionId("north"),
+        "key_id": 7,
+        "roster_digest": roster().digest(),
+        "months": ("2026-03",),
+        "boxes": (SealedKeys(meter=MeterId("m-000"), box=b"box"),),
+    }
+    return Enrolment(**{**fields, **changes})
+
+
+ONE_OF_EACH = (
+    TRUST,
+    roster_row(1),
+    roster(),
+    signed_roster(),
+    SignedRoster.issue(roster(), signing_key("utility")),
+    TotalQuestion(region=RegionId("north"), cohort=CohortId("town"), window=WINDOW),
+    statement(),
+    answer(),
+    answer().approval,
+    Envelope.issue(key_notice(), signing_key("decryptor")),
+    Head(role=Role.DECRYPTOR, counter=0, hash=bytes(32)),
+    ReleaseRequest(purpose="billing", answer=answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
+    PadRequest(purpose="billing", approval=answer().approval, token="t", head=head(Role.DECRYPTOR)),
+    PadGrant(statement_digest=statement().digest(), pad_sum=b"sum", head=head(Role.UNBLINDER)),
+    release(),
+    key_notice(),
+    MeterKeysOfHalf(meter=MeterId("m-000"), meter_key=bytes(32), check_keys={"2026-03": bytes(32)}),
+    SealedKeys(meter=MeterId("m-000"), box=b"box"),
+    enrolment(),
+    EnrolmentRequest(region=RegionId("north"), key_id=7, window=WINDOW, months=("2026-03", "2026-04")),
+)

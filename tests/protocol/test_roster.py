@@ -1,0 +1,188 @@
+from typing import Any
+
+import pytest
+from nacl.signing import SigningKey
+from pydantic import ValidationError
+
+from tests.protocol.samples import TRUST, roster, roster_row, signed_roster, signing_key
+from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UnknownSubject
+from wattseal.protocol.ids import Channel, CohortId
+from wattseal.protocol.roster import MAX_METERS, Roster, SignedRoster
+from wattseal.protocol.signing import sign
+
+BOTH = (Channel.DELIVERED, Channel.RECEIVED)
+OPERATORS = ["utility", "aggregator_operator", "unblinder_operator"]
+
+
+def test_rows_are_sorted_and_each_meter_is_there_once() -> None:
+    for numbers in [(2, 1), (1, 1), (1, 3, 2)]:
+        rows = [roster_row(number) for number in numbers]
+        with pytest.raises(ValidationError, match="rows are sorted by meter, each meter once"):
+            roster(*rows)
+
+
+@pytest.mark.parametrize("what", ["identity_key", "sealing_key", "service_point"])
+def test_no_two_rows_share_what_names_an_installation(what: str) -> None:
+    first = roster_row(1)
+    with pytest.raises(ValidationError, match=f"two rows share a {what}"):
+        roster(first, roster_row(2), roster_row(3, **{what: getattr(first, what)}))
+
+
+def test_an_account_may_have_several_meters() -> None:
+    assert len(roster(roster_row(1), roster_row(2, account="account-1")).rows) == 2
+
+
+@pytest.mark.parametrize("channels", [(), BOTH[::-1], BOTH[:1] * 2, (*BOTH, BOTH[1])], ids=str)
+def test_channels_are_sorted_each_once(channels: tuple[Channel, ...]) -> None:
+    with pytest.raises(ValidationError):
+        roster(roster_row(1, channels=channels))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": 2},
+        {"commodity": "water"},
+        {"interval_minutes": 5},
+        {"interval_minutes": True},
+        {"suite": 256},
+        {"layout_id": bytes(7)},
+        {"effective": -1},
+        {"region": "a region with spaces"},
+        {"rows": ()},
+        {"rows": [roster_row(1)]},
+    ],
+    ids=str,
+)
+def test_fields_out_of_range(changes: dict[str, Any]) -> None:
+    fields: dict[str, Any] = dict(roster())
+    with pytest.raises(ValidationError):
+        Roster(**{**fields, **changes})
+
+
+def test_a_roster_has_at_most_16384_rows() -> None:
+    assert MAX_METERS == 16_384
+    fields: dict[str, Any] = dict(roster())
+    rows = tuple(
+        roster_row(0).model_copy(
+            update={
+                "meter": f"m-{number:05}",
+                "identity_key": number.to_bytes(32, "big"),
+                "sealing_key": number.to_bytes(32, "big"),
+                "service_point": str(number),
+            }
+        )
+        for number in range(MAX_METERS + 1)
+    )
+    assert len(Roster(**{**fields, "rows": rows[:-1]}).by_meter) == MAX_METERS
+    with pytest.raises(ValidationError, match="at most 16384 items"):
+        Roster(**{**fields, "rows": rows})
+
+
+def test_the_tree_holds_leaves_and_inner_nodes() -> None:
+    rows = [roster_row(1, cohort=CohortId("town/f1/t1")), roster_row(2, cohort=CohortId("village"))]
+    assert roster(*rows).cohorts == {"town", "town/f1", "town/f1/t1", "village"}
+
+
+def test_a_meter_is_active_in_its_cohort_and_all_above_it() -> None:
+    whole = roster()
+    for cohort in whole.cohorts:
+        inside = [row.meter for row in whole.rows if f"{row.cohort}/".startswith(f"{cohort}/")]
+        assert whole.active(cohort, Channel.DELIVERED) == tuple(inside) == tuple(sorted(inside))
+        assert inside
+
+
+def test_active_goes_by_channel() -> None:
+    assert roster().active(CohortId("town"), Channel.RECEIVED) == ("m-000", "m-003", "m-006", "m-009")
+    only_delivered = roster(roster_row(1))
+    assert only_delivered.active(CohortId("town"), Channel.RECEIVED) == ()
+
+
+@pytest.mark.parametrize("cohort", ["tow", "town/", "town/feeder-9", "", "town/feeder-0/t0/x"])
+def test_unknown_cohorts(cohort: str) -> None:
+    with pytest.raises(UnknownSubject, match="region north has no cohort"):
+        roster().active(CohortId(cohort), Channel.DELIVERED)
+
+
+def test_by_meter() -> None:
+    assert {meter: row.meter for meter, row in roster().by_meter.items()} == {
+        f"m-{number:03}": f"m-{number:03}" for number in range(10)
+    }
+
+
+def test_the_fingerprint_is_the_digest_of_the_canonical_bytes() -> None:
+    whole = roster()
+    assert whole.fingerprint == whole.digest() == Roster.from_bytes(whole.to_bytes()).fingerprint
+    assert whole.fingerprint != roster(*whole.rows[:-1]).fingerprint
+
+
+def test_caches_are_no_part_of_the_message() -> None:
+    used, fresh = roster(), roster()
+    used.active(CohortId("town"), Channel.DELIVERED)
+    assert (used.by_meter, used.fingerprint) == (fresh.by_meter, fresh.fingerprint)
+    assert used == roster()
+    assert used.to_bytes() == roster().to_bytes()
+
+
+def test_a_countersigned_roster_opens() -> None:
+    signed = SignedRoster.from_bytes(signed_roster().to_bytes())
+    assert signed.opened(TRUST) == signed.proposed(TRUST) == roster()
+
+
+@pytest.mark.parametrize("missing", OPERATORS[1:])
+def test_a_missing_countersignature(missing: str) -> None:
+    signed = signed_roster().model_copy(update={missing: None})
+    with pytest.raises(MalformedMessage, match="not countersigned by both operators"):
+        signed.opened(TRUST)
+    assert signed.proposed(TRUST) == roster()
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("signer", ["utility", "aggregator operator", "unblinder operator", "aggregator", "unblinder"])
+def test_each_signature_is_of_its_own_operator(operator: str, signer: str) -> None:
+    signed = signed_roster()
+    other = signed.model_copy(update={operator: sign(signing_key(signer), "roster", signed.body)})
+    if signer.replace(" ", "_") == operator:
+        assert other == signed
+    else:
+        with pytest.raises(SignatureInvalid):
+            other.opened(TRUST)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_signature_of_another_roster(operator: str) -> None:
+    other = roster(roster_row(1)).to_bytes()
+    signature = sign(signing_key(operator.replace("_", " ")), "roster", other)
+    with pytest.raises(SignatureInvalid):
+        signed_roster().model_copy(update={operator: signature}).opened(TRUST)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_signature_made_for_another_kind_of_message(operator: str) -> None:
+    signed = signed_roster()
+    signature = sign(signing_key(operator.replace("_", " ")), "Roster", signed.body)
+    with pytest.raises(SignatureInvalid):
+        signed.model_copy(update={operator: signature}).opened(TRUST)
+
+
+def test_an_altered_body() -> None:
+    signed = signed_roster()
+    altered = signed.model_copy(update={"body": signed.body.replace(b"account-1", b"account-X")})
+    assert altered.body != signed.body
+    with pytest.raises(SignatureInvalid):
+        altered.opened(TRUST)
+    with pytest.raises(SignatureInvalid):
+        altered.proposed(TRUST)
+
+
+def test_a_roster_proposed_by_somebody_else() -> None:
+    with pytest.raises(SignatureInvalid):
+        SignedRoster.issue(roster(), SigningKey(bytes(32))).proposed(TRUST)
+
+
+def test_a_signed_body_that_is_no_roster() -> None:
+    body = b"{}"
+    keys = {operator: signing_key(operator.replace("_", " ")) for operator in OPERATORS}
+    signed = SignedRoster(body=body, **{name: sign(key, "roster", body) for name, key in keys.items()})
+    with pytest.raises(MalformedMessage, match="Roster: region: Field required"):
+        signed.opened(TRUST)
