@@ -330,7 +330,12 @@ def bad_messages() -> Iterator[tuple[str, str, str, bytes]]:
     yield "counter_4300_digits", "a number that Python would not print", "Head", HUGE
     yield "head_of_aggregator", "only halves have heads", "Head", canonical(head("aggregator"))
     yield "not_utf8", "a byte that UTF-8 does not have", "Head", canonical(head("unblinder")).replace(b"unb", b"\xffnb")
-    yield "raw_utf8", "text beyond ASCII not escaped", "TotalStatement", canonical(FOREIGN).replace(b"\\u00e9", "é".encode())
+    yield (
+        "raw_utf8",
+        "text beyond ASCII not escaped",
+        "TotalStatement",
+        canonical(FOREIGN).replace(b"\\u00e9", "é".encode()),
+    )
     yield "lone_surrogate", "half a character", "TotalStatement", canonical(FOREIGN).replace(b"\\ud83d", b"")
     yield "escape_case", "an escape in capitals", "TotalStatement", canonical(FOREIGN).replace(b"\\u00e9", b"\\u00E9")
     yield "rows_unsorted", "rows not sorted by meter", "Roster", canonical({**ROSTER, "rows": ROSTER["rows"][::-1]})

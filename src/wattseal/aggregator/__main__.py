@@ -68,12 +68,13 @@ def serve(
     log_to_stderr()
     listen = Listen(host, port, tls_certificate, tls_key)
     home = Home(data, passphrase_file)
+    rules = trial_policy() if policy is None else load_policy(policy)
     parts = Parts(
         store_url=embedded_url(data.absolute() / "store") if store is None else store,
         allow_loss=allow_loss,
-        registry=home.registry(home.trust(), system_clock, replay=replay),
+        registry=home.registry(home.trust(), system_clock, replay=replay, least_change=rules.least_group),
         tokens=home.tokens(),
-        policy=trial_policy() if policy is None else load_policy(policy),
+        policy=rules,
         signing_key=home.signing_key(SERVICE),
         clock=system_clock,
         grace_hours=None if replay else grace_hours,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -23,6 +23,7 @@ from wattseal.edge.problems import install_problem_handlers
 from wattseal.edge.registry import Registry
 from wattseal.policy.pack import Policy
 from wattseal.protocol.codec import canonical_json
+from wattseal.protocol.errors import WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
@@ -63,7 +64,13 @@ class _Running:
 def aggregator_app(parts: Parts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_store(parts.store_url, allow_loss=parts.allow_loss) as store:
+        async with AsyncExitStack() as resources:
+            try:
+                store = await resources.enter_async_context(open_store(parts.store_url, allow_loss=parts.allow_loss))
+            except WattsealError as error:
+                app.state.failure = error
+                yield
+                return
             app.state.running = _Running(parts, store)
             closer = asyncio.create_task(app.state.running.closing.keep_closing())
             try:

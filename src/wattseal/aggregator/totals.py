@@ -47,7 +47,7 @@ class Totals:
                     return answer.to_bytes()
             reports = await self._frozen_reports(question, active)
             statement = _statement(question, roster, active, reports)
-            day = Day.of(grant_of(past, self.registry.roster(past.region, past.window)) for past, _ in given)
+            day = Day.of(grant_of(past, self.registry.roster_named(past.roster_digest)) for past, _ in given)
             key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
             permit_total(statement, roster, key, day, self.policy, headroom)
             answer = await run_in_threadpool(self._fold, statement, list(reports.values()))

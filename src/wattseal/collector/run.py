@@ -1,5 +1,6 @@
 """`wattseal run`: the whole chain on the user's own interval files."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from wattseal.collector.story import Attempt, Story, TotalOutcome
 from wattseal.collector.trial import REGION, Sent, Trial, dates_between, open_trial, write_totals
+from wattseal.edge.private_files import private_directory
 from wattseal.policy.pack import load_policy, trial_policy
 from wattseal.protocol.errors import UsageError
 
@@ -78,12 +80,19 @@ def finish(
         stages=tuple(trial.stages),
         checked=checked,
     )
-    write_totals(totals, out / "totals.csv")
-    write_report(story, out)
-    return summary(story, facts, sent, out)
+    staged = private_directory(trial.places.directory / "results")
+    files = [write_totals(totals, staged), *write_report(story, staged)]
+    return summary(story, facts, sent, [_publish(file, out) for file in files])
 
 
-def summary(story: Story, facts: dict[str, Any], sent: Sent, out: Path) -> dict[str, Any]:
+def _publish(file: Path, out: Path) -> Path:
+    """Copy a finished file beside its place, then rename: readers see all of it or none."""
+    partial = out / f".{file.name}.partial"
+    shutil.copyfile(file, partial)
+    return partial.replace(out / file.name)
+
+
+def summary(story: Story, facts: dict[str, Any], sent: Sent, files: list[Path]) -> dict[str, Any]:
     intervals = 24 * 60 // story.interval_minutes
     return {
         "meters": story.meters,
@@ -98,5 +107,5 @@ def summary(story: Story, facts: dict[str, Any], sent: Sent, out: Path) -> dict[
         "interval_totals_equal_to_plain_sums": story.checked,
         "attempts_refused": [f"{attempt.what}: {attempt.answer.slug}" for attempt in story.attempts],
         "seconds": {stage.name: round(stage.seconds, 2) for stage in story.stages},
-        "files": [str(out / name) for name in ("totals.csv", "report.html", "load.png")],
+        "files": [str(file) for file in files],
     }

@@ -174,14 +174,13 @@ def rows_of(total: TotalOutcome) -> list[tuple[str, str, str, int, int, int]]:
     ]
 
 
-def write_totals(totals: list[TotalOutcome], path: Path) -> None:
-    """All rows or no file."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", newline="") as file:
+def write_totals(totals: list[TotalOutcome], directory: Path) -> Path:
+    path = directory / "totals.csv"
+    with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(TOTALS_HEADER)
         writer.writerows(row for total in totals for row in rows_of(total))
-    temporary.replace(path)
+    return path
 
 
 def dates_between(first: str, last: str) -> list[date]:

@@ -68,5 +68,6 @@ class Home:
             raise UsageError(f"{path} is missing: pin the public keys of the other roles first")
         return TrustAnchors.parse(path.read_bytes())
 
-    def registry(self, trust: TrustAnchors, clock: Clock, *, replay: bool) -> Registry:
-        return Registry(private_directory(self.directory / "registry"), trust, clock, replay=replay)
+    def registry(self, trust: TrustAnchors, clock: Clock, *, replay: bool, least_change: int) -> Registry:
+        directory = private_directory(self.directory / "registry")
+        return Registry(directory, trust, clock, replay=replay, least_change=least_change)

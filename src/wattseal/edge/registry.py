@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wattseal.edge.private_files import private_directory, read_private, write_private
+from wattseal.policy.succession import check_succession
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject, UsageError
 from wattseal.protocol.ids import RegionId, Window
 from wattseal.protocol.keys import KeyNotice
@@ -18,14 +19,18 @@ T = TypeVar("T")
 
 
 class Registry:
-    """`replay` lets rosters take effect in the past, for trial runs on old data; a live service refuses them."""
+    """`replay` lets rosters take effect in the past, for trial runs on old data; a live service refuses them.
 
-    def __init__(self, directory: Path, trust: TrustAnchors, clock: Clock, *, replay: bool) -> None:
+    `least_change` is how many meters may join or leave a cohort together at the least.
+    """
+
+    def __init__(self, directory: Path, trust: TrustAnchors, clock: Clock, *, replay: bool, least_change: int) -> None:
         self._rosters_at = private_directory(directory / "rosters")
         self._keys_at = private_directory(directory / "keys")
         self._trust = trust
         self._clock = clock
         self._replay = replay
+        self._least_change = least_change
         self._one_at_a_time = threading.Lock()
         rosters = _each(self._rosters_at, lambda data: SignedRoster.from_bytes(data).opened(trust))
         self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
@@ -33,7 +38,10 @@ class Registry:
         self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
 
     def install_roster(self, signed: SignedRoster) -> Roster:
-        """Again the same: no change. Raises SignatureInvalid, MalformedMessage, Rejected or Contradiction."""
+        """Again the same: no change.
+
+        Raises SignatureInvalid, MalformedMessage, Rejected, Contradiction, or RosterChangeRefused.
+        """
         roster = signed.opened(self._trust)
         with self._one_at_a_time:
             return self._install_roster(roster, signed)
@@ -51,10 +59,21 @@ class Registry:
         for other in self._rosters.values():
             if other.region != roster.region and not other.by_meter.keys().isdisjoint(roster.by_meter):
                 raise Contradiction(f"a meter of the roster is in region {other.region}")
+        self._check_succession(roster)
         write_private(self._rosters_at / f"{roster.region}.{roster.effective}.json", signed.to_bytes())
         # Replaced, not changed: other threads may be reading it.
         self._rosters = {**self._rosters, (roster.region, roster.effective): roster}
         return roster
+
+    def _check_succession(self, roster: Roster) -> None:
+        """Against both neighbors in time: in a replay a roster may come in between."""
+        others = [other for other in self._rosters.values() if other.region == roster.region]
+        earlier = [other for other in others if other.effective < roster.effective]
+        later = [other for other in others if other.effective > roster.effective]
+        if earlier:
+            check_succession(max(earlier, key=_effective), roster, self._least_change)
+        if later:
+            check_succession(roster, min(later, key=_effective), self._least_change)
 
     def install_key(self, envelope: Envelope) -> KeyNotice:
         """Again the same: no change. Raises SignatureInvalid, MalformedMessage or Contradiction."""
@@ -80,6 +99,13 @@ class Registry:
         if not begun:
             raise UnknownSubject(f"region {region} has no roster for {window_date(window)}")
         return self._rosters[max(begun)]
+
+    def roster_named(self, fingerprint: bytes) -> Roster:
+        """The roster with this digest, whatever has taken its place since. Raises UnknownSubject."""
+        for roster in self._rosters.values():
+            if roster.fingerprint == fingerprint:
+                return roster
+        raise UnknownSubject("a statement names a roster that is not known here")
 
     def key(self, key_id: int) -> KeyNotice:
         """Raises UnknownSubject."""
@@ -114,3 +140,7 @@ def _opened_file(path: Path, opened: Callable[[bytes], T]) -> T:
         return opened(read_private(path))
     except Rejected as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _effective(roster: Roster) -> Window:
+    return roster.effective

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from wattseal.edge.connections import BoundedHeads
-from wattseal.protocol.errors import UsageError
+from wattseal.protocol.errors import UsageError, WattsealError
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ def is_loopback(host: str) -> bool:
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Prints `ready URL` on standard output once it listens."""
+    """Prints `ready URL` on standard output once it listens; stops at once if the application could not start."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if _failure(self.config) is not None:
+            self.should_exit = True
+        elif self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             scheme = "https" if self.config.is_ssl else "http"
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
@@ -56,7 +58,8 @@ class _AnnouncingServer(uvicorn.Server):
 def serve(app: FastAPI, listen: Listen, *, until_stdin_closes: bool) -> None:
     """Serve until a signal, or until standard input closes: the way a parent process keeps no orphans.
 
-    Raises UsageError for a certificate that does not load and an address that cannot be listened on.
+    Raises UsageError for a certificate that does not load and an address that cannot be listened on, and what the
+    application's lifespan left as `app.state.failure` when it could not start.
     """
     config = uvicorn.Config(
         app,
@@ -82,6 +85,15 @@ def serve(app: FastAPI, listen: Listen, *, until_stdin_closes: bool) -> None:
         if until_stdin_closes:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
         server.run([listener])
+    failure = _failure(config)
+    if failure is not None:
+        raise failure
+
+
+def _failure(config: uvicorn.Config) -> WattsealError | None:
+    assert isinstance(config.app, FastAPI)  # noqa: S101 - `serve` was given one
+    failure: WattsealError | None = getattr(config.app.state, "failure", None)
+    return failure
 
 
 def _bound(listen: Listen) -> socket.socket:

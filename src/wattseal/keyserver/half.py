@@ -98,7 +98,7 @@ class Half:
         earlier = (
             TotalStatement.from_bytes(body) for body in self.ledger.statements_of(statement.channel, statement.window)
         )
-        return Day.of(grant_of(past, self.registry.roster(past.region, past.window)) for past in earlier)
+        return Day.of(grant_of(past, self.registry.roster_named(past.roster_digest)) for past in earlier)
 
     def meter_keys(self, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
         """This half's key of each meter: pad keys at the unblinder, tag keys at the decryptor."""

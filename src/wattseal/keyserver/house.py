@@ -77,7 +77,7 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     ledger = resources.enter_context(Ledger(data / "ledger.sqlite"))
     ledger.verify_chain()
     policy = trial_policy() if options.policy is None else load_policy(options.policy)
-    registry = home.registry(trust, system_clock, replay=options.replay)
+    registry = home.registry(trust, system_clock, replay=options.replay, least_change=policy.least_group)
     return Half(Vault.open(home, role), ledger, registry, policy, home.tokens(), trust)
 
 

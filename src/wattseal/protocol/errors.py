@@ -21,6 +21,7 @@ WattsealError
 │   ├── CoverageTooLow
 │   ├── GroupTooLarge
 │   ├── DominatedGroup
+│   ├── RosterChangeRefused
 │   ├── VerificationRefused   the one answer to everything that failed while opening
 │   └── AttemptsExhausted
 ├── Unavailable               try again later, nothing was lost
@@ -118,6 +119,10 @@ class GroupTooLarge(Refused):
 
 class DominatedGroup(Refused):
     slug = "dominated-group"
+
+
+class RosterChangeRefused(Refused):
+    slug = "roster-change"
 
 
 class VerificationRefused(Refused):

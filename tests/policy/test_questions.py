@@ -1,0 +1,137 @@
+"""What a statement must agree with before the set rules are asked."""
+
+import pytest
+
+from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, rows_of
+from tests.policy.trees import policy
+from wattseal.policy.questions import grant_of, permit_total
+from wattseal.policy.sets import Day
+from wattseal.protocol.errors import (
+    Contradiction,
+    CoverageTooLow,
+    FunctionalNotPermitted,
+    GroupTooLarge,
+    MalformedMessage,
+    NobodyReported,
+    PinnedOtherwise,
+    UnknownSubject,
+)
+from wattseal.protocol.ids import Channel, CohortId, MeterId, Suite
+from wattseal.protocol.statement import TotalStatement, positions_to_bits
+
+BOTH = (Channel.DELIVERED, Channel.RECEIVED)
+SUN = [row(f"s{number:04}", "town/b", BOTH) for number in range(20)]
+ROSTER = roster([*rows_of("town/a", 20), *SUN])
+KEY = notice(TODAY, TODAY + 30)
+
+
+def statement(**changes: object) -> TotalStatement:
+    everybody = positions_to_bits(range(20), 20)
+    good = TotalStatement(
+        region=REGION,
+        cohort=CohortId("town/a"),
+        channel=Channel.DELIVERED,
+        window=TODAY,
+        suite=Suite.PAILLIER_3072,
+        key_id=KEY.key_id,
+        layout_id=LAYOUT,
+        roster_digest=ROSTER.fingerprint,
+        members=everybody,
+    )
+    return good.model_copy(update=changes)
+
+
+def permit(asked: TotalStatement, day: Day | None = None, largest_group: int = 16_384) -> Day:
+    return permit_total(asked, ROSTER, KEY, Day() if day is None else day, policy(), largest_group)
+
+
+def test_a_statement_in_order() -> None:
+    assert permit(statement()).grants == (grant_of(statement(), ROSTER),)
+
+
+def test_the_same_statement_again() -> None:
+    day = permit(statement())
+    assert permit(statement(), day) is day
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"roster_digest": roster(rows_of("town/a", 21)).fingerprint}, "roster in force"),
+        ({"suite": Suite.INSECURE_PAILLIER_2048}, "suite or layout"),
+        ({"layout_id": b"layout-2"}, "suite or layout"),
+        ({"window": TODAY - 1}, "key is not the one of its window"),
+        ({"window": TODAY + 31}, "key is not the one of its window"),
+    ],
+)
+def test_another_roster_suite_layout_or_window(change: dict[str, object], reason: str) -> None:
+    with pytest.raises(Contradiction, match=reason):
+        permit(statement(**change))
+
+
+def test_a_key_of_another_suite() -> None:
+    other = KEY.model_copy(update={"suite": int(Suite.INSECURE_PAILLIER_2048)})
+    with pytest.raises(Contradiction, match="suite or layout"):
+        permit_total(statement(), ROSTER, other, Day(), policy(), 16_384)
+
+
+@pytest.mark.parametrize("window", [TODAY, TODAY + 30])
+def test_both_ends_of_the_key_window(window: int) -> None:
+    assert len(permit(statement(window=window)).grants) == 1
+
+
+def test_another_functional() -> None:
+    with pytest.raises(FunctionalNotPermitted):
+        permit(statement(functional="flat-2026"))
+
+
+def test_an_unknown_cohort() -> None:
+    with pytest.raises(UnknownSubject, match="town/z"):
+        permit(statement(cohort=CohortId("town/z")))
+
+
+@pytest.mark.parametrize("members", [b"", b"\xff\xff", b"\xff\xff\x0f\x00", b"\xff\xff\x1f"])
+def test_a_bitmap_that_does_not_fit(members: bytes) -> None:
+    with pytest.raises(MalformedMessage, match="bitmap"):
+        permit(statement(members=members))
+
+
+def test_a_number_for_a_meter_that_is_not_a_member() -> None:
+    without_first = positions_to_bits(range(1, 20), 20)
+    with pytest.raises(MalformedMessage, match="not a member"):
+        permit(statement(members=without_first, numbers=((0, 1),)))
+
+
+@pytest.mark.parametrize("numbers", [((1, 1), (0, 1)), ((0, 1), (0, 1)), ((0, 0),)])
+def test_numbers_have_one_spelling(numbers: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(MalformedMessage, match="sorted"):
+        permit(statement(numbers=numbers))
+
+
+def test_another_report_of_a_meter() -> None:
+    with pytest.raises(PinnedOtherwise):
+        permit(statement(numbers=((0, 1),)), permit(statement()))
+
+
+def test_the_set_rules_apply() -> None:
+    with pytest.raises(CoverageTooLow):
+        permit(statement(members=positions_to_bits(range(17), 20)))
+    with pytest.raises(GroupTooLarge):
+        permit(statement(), largest_group=19)
+
+
+def test_a_channel_that_nobody_of_the_cohort_has() -> None:
+    with pytest.raises(NobodyReported):
+        permit(statement(channel=Channel.RECEIVED, members=b""))
+
+
+def test_only_meters_with_the_channel_are_active() -> None:
+    asked = statement(cohort=CohortId("town"), channel=Channel.RECEIVED)
+    grant = grant_of(asked, ROSTER)
+    assert grant.active == grant.members.keys() == {row.meter for row in SUN}
+
+
+def test_members_keep_their_numbers() -> None:
+    grant = grant_of(statement(numbers=((2, 3),)), ROSTER)
+    assert grant.members[MeterId("m0002")] == 3
+    assert sum(grant.members.values()) == 3
