@@ -19,10 +19,11 @@ from wattseal.aggregator.totals import Totals
 from wattseal.aggregator.windows import Closing
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
+from wattseal.edge.openapi import describe
 from wattseal.edge.problems import install_problem_handlers
 from wattseal.edge.registry import Registry
 from wattseal.policy.pack import Policy
-from wattseal.protocol.codec import canonical_json
+from wattseal.protocol.codec import Message, canonical_json
 from wattseal.protocol.errors import WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.roster import Roster, SignedRoster
@@ -87,6 +88,8 @@ def aggregator_app(parts: Parts) -> FastAPI:
     _collector_routes(app, parts)
     # A plain route: FastAPI's handling of parameters halves the throughput of uploads.
     app.router.routes.append(Route("/v1/reports", _upload(parts), methods=["POST"]))
+    bodies: dict[str, type[Message]] = {"/v1/keys": Envelope, "/v1/rosters": SignedRoster, "/v1/totals": TotalQuestion}
+    describe(app, bodies, {"/v1/reports": "application/vnd.wattseal.reports"})
     return app
 
 

@@ -11,11 +11,12 @@ from wattseal import __version__
 from wattseal.edge.access import Scope
 from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
 from wattseal.edge.client import RoleClient
+from wattseal.edge.openapi import describe
 from wattseal.edge.problems import install_problem_handlers
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.unblinder import UnblinderService
-from wattseal.protocol.codec import canonical_json, to_base64
+from wattseal.protocol.codec import Message, canonical_json, to_base64
 from wattseal.protocol.errors import VerificationRefused
 from wattseal.protocol.keys import EnrolmentRequest
 from wattseal.protocol.release import ReleaseRequest
@@ -26,6 +27,11 @@ from wattseal.protocol.time import window_date
 FAILED_OPENINGS = Counter("wattseal_failed_openings", "Totals that failed verification: somebody cheats or is broken")
 JSON = "application/json"
 MOST_ENTRIES = 1000
+_BODIES: dict[str, type[Message]] = {
+    "/v1/keys": Envelope,
+    "/v1/rosters": SignedRoster,
+    "/v1/enrolments": EnrolmentRequest,
+}
 
 
 class RemotePads:
@@ -52,6 +58,7 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
             FAILED_OPENINGS.inc()
             raise
 
+    describe(app, {**_BODIES, "/v1/releases": ReleaseRequest})
     return app
 
 
@@ -64,6 +71,7 @@ def unblinder_app(service: UnblinderService) -> FastAPI:
         envelope = Envelope.parse(await read_body(request, JSON_LIMIT))
         return _message(await run_in_threadpool(service.grant, envelope))
 
+    describe(app, {**_BODIES, "/v1/pads": Envelope})
     return app
 
 
