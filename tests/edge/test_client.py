@@ -120,10 +120,10 @@ def _http(status: str, body: bytes) -> bytes:
     ids=["empty", "html", "no-text", "string", "list", "no-problem", "deep"],
 )
 def test_a_failure_without_a_problem_document(body: bytes) -> None:
-    answer = _http("502 Bad Gateway", body)
+    answer = _http("500 Internal Server Error", body)
     with answering(answer) as url, RoleClient(url) as client, pytest.raises(RemoteError) as error:
         client.get("/v1/head")
-    assert error.value.detail == f"{url} answered with status 502"
+    assert error.value.detail == f"{url} answered with status 500"
 
 
 def test_a_problem_of_an_unknown_type() -> None:

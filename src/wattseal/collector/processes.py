@@ -3,34 +3,52 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from wattseal.edge.command import UNAVAILABLE
-from wattseal.protocol.errors import PeerUnavailable, RemoteError, Unavailable, UsageError
+from wattseal.edge.command import INTERRUPTED, REFUSED, UNAVAILABLE, WRONG_INPUT
+from wattseal.protocol.errors import PeerUnavailable, RemoteError
 
 READY_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 20.0
+_ENDED_WITH_ITS_OWN_WORDS = (WRONG_INPUT, REFUSED, UNAVAILABLE, INTERRUPTED)
 
 
 def order(role: str, *arguments: str | Path) -> dict[str, Any]:
     """Run one command of a role to its end; its last line of output is JSON. Its progress shows on our terminal.
 
-    Raises UsageError or Unavailable with the role's own line when it fails.
+    Raises SystemExit with the role's own status when it fails: it has printed its line already. Raises RemoteError
+    if it ends in any other way.
     """
-    done = subprocess.run(_command(role, *arguments), stdout=subprocess.PIPE, stderr=None, check=False, text=True)
-    if done.returncode:
-        # The role has printed its line already; ours only says which step it was.
-        kind: type[UsageError | Unavailable] = Unavailable if done.returncode == UNAVAILABLE else UsageError
-        raise kind(f"the step '{role} {arguments[0]}' failed")
+    status, output = _run_to_end(_command(role, *arguments))
+    if status in _ENDED_WITH_ITS_OWN_WORDS:
+        raise SystemExit(status)
+    if status:
+        raise RemoteError(f"the step '{role} {arguments[0]}' ended with status {status}")
     try:
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):
         raise RemoteError(f"the step '{role} {arguments[0]}' gave no answer") from None
     return answer
+
+
+def _run_to_end(command: list[str]) -> tuple[int, str]:
+    """Exit status and output. Ctrl-C reaches the command through this process, which waits until it has stopped."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+    return process.returncode, output
 
 
 class Service:

@@ -8,6 +8,9 @@ from wattseal.edge.serving import is_loopback
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import PeerUnavailable, RemoteError, UsageError, from_problem
 
+# A role too busy to look at the request, or something between that did not reach it: none sends a problem document.
+_TRY_AGAIN = (502, 503, 504)
+
 
 class RoleClient:
     """One service, under its `/v1`. Plain HTTP is for loopback only."""
@@ -51,6 +54,8 @@ class RoleClient:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict) or "type" not in document:
+            if answer.status_code in _TRY_AGAIN:
+                raise PeerUnavailable(f"{self.url} answered with status {answer.status_code}")
             raise RemoteError(f"{self.url} answered with status {answer.status_code}")
         raise from_problem(document)
 

@@ -1,8 +1,12 @@
 """Files that only their owner may read: written whole or not at all, secrets sealed under a passphrase."""
 
+import fcntl
 import os
 import secrets
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nacl import pwhash
@@ -11,6 +15,7 @@ from nacl.secret import SecretBox
 
 from wattseal.protocol.errors import UsageError
 
+_LOOK_EVERY_S = 0.05
 _SALT_BYTES = pwhash.argon2id.SALTBYTES
 
 
@@ -22,6 +27,30 @@ def private_directory(path: Path) -> Path:
         raise UsageError(f"{path}: {error.strerror}") from None
     _check_owner_only(path)
     return path
+
+
+@contextmanager
+def sole_use(directory: Path, within_s: float) -> Iterator[None]:
+    """Keep other processes out of `directory` until the context ends, or this process does in whatever way.
+
+    Raises UsageError if another one stays in it for longer than `within_s`.
+    """
+    descriptor = os.open(directory / "in-use.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, directory, time.monotonic() + within_s)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: Path, deadline: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise UsageError(f"{directory} is in use by another process") from None
+        time.sleep(_LOOK_EVERY_S)
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """What both halves do alike: know their rosters, apply the policy to their own ledger, show and compare heads."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from nacl.public import PublicKey as SealingKey
 from nacl.public import SealedBox
@@ -25,6 +26,7 @@ from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.trust import TrustAnchors
 
 _USE_OF_METER_KEY: dict[HalfRole, Use] = {Role.DECRYPTOR: Use.TAG, Role.UNBLINDER: Use.PAD}
+_KEYS_KEPT = 1 << 17
 _OTHER: dict[HalfRole, HalfRole] = {Role.DECRYPTOR: Role.UNBLINDER, Role.UNBLINDER: Role.DECRYPTOR}
 
 
@@ -42,6 +44,8 @@ class Half:
         self.tokens = tokens
         self.trust = trust
         self._behind = False
+        # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
+        self._meter_key = lru_cache(maxsize=_KEYS_KEPT)(self._derive_meter_key)
 
     def head(self) -> SignedHead:
         counter, hash_ = self.ledger.head
@@ -102,10 +106,10 @@ class Half:
 
     def meter_keys(self, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
         """This half's key of each meter: pad keys at the unblinder, tag keys at the decryptor."""
-        return [self._meter_key(roster.region, roster.by_meter[meter]) for meter in meters]
+        return [self._meter_key(roster.region, meter, roster.by_meter[meter].sealing_key) for meter in meters]
 
-    def _meter_key(self, region: RegionId, row: RosterRow) -> Secret:
-        return self.vault.root.meter_key(_USE_OF_METER_KEY[self.role], region, row.meter, row.sealing_key)
+    def _derive_meter_key(self, region: RegionId, meter: MeterId, sealing_key: bytes) -> Secret:
+        return self.vault.root.meter_key(_USE_OF_METER_KEY[self.role], region, meter, sealing_key)
 
     def enrol(self, request: EnrolmentRequest) -> Envelope:
         """This half's keys for every meter of the region's roster, each sealed to its meter. Raises UnknownSubject."""
@@ -130,7 +134,7 @@ class Half:
         return {month: self.vault.root.check_key(request.region, month).expose() for month in request.months}
 
     def _seal(self, region: RegionId, row: RosterRow, check_keys: dict[str, bytes]) -> SealedKeys:
-        meter_key = self._meter_key(region, row).expose()
+        meter_key = self._meter_key(region, row.meter, row.sealing_key).expose()
         content = MeterKeysOfHalf(meter=row.meter, meter_key=meter_key, check_keys=check_keys)
         box = SealedBox(SealingKey(row.sealing_key)).encrypt(content.to_bytes())
         return SealedKeys(meter=row.meter, box=box)

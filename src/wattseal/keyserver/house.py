@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from wattseal.edge.client import RoleClient
 from wattseal.edge.home import Home
-from wattseal.edge.private_files import write_private
+from wattseal.edge.private_files import sole_use, write_private
 from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
 from wattseal.keyserver.decryptor import DecryptorService, PadSource
 from wattseal.keyserver.half import Half
@@ -22,6 +22,8 @@ from wattseal.protocol.ids import HalfRole, Role
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import parse_window, system_clock
+
+_STOPPING_TAKES_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def open_app(data: Path, role: str, options: HalfOptions) -> Iterator[FastAPI]:
 
 def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOptions) -> Half:
     home = Home(data, options.passphrase_file)
+    # Of two processes on one ledger, neither would see what the other is about to grant.
+    resources.enter_context(sole_use(data, _STOPPING_TAKES_S))
     trust = home.trust()
     ledger = resources.enter_context(Ledger(data / "ledger.sqlite"))
     ledger.verify_chain()

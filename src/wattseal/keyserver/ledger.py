@@ -53,12 +53,12 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        path.touch(mode=0o600)  # SQLite gives its side files the mode of the database
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(_SCHEMA)
-            path.chmod(0o600)
         except sqlite3.DatabaseError as error:
             self._database.close()
             raise UsageError(f"{path}: not a ledger ({error})") from None

@@ -120,18 +120,21 @@ class Fleet:
         self._region = region
         self._notice = notice
         self._sealer = sealer
-        self._meters = {meter.name: meter for meter in state.meters()}
+        self._meters = {meter.name: meter for meter in state.meters() if meter.pad_key and meter.tag_key}
         self._check_keys = state.check_keys()
         self.sealed_reports = self.sealed_bytes = 0
-        if any(not meter.pad_key or not meter.tag_key for meter in self._meters.values()):
-            raise UsageError("the fleet's meters are not enrolled with both halves yet")
 
     def seal(self, parts: Iterable[DayReads]) -> None:
-        """Reserve numbers, encrypt, keep the sealed bytes; counts what was new."""
+        """Reserve numbers, encrypt, keep the sealed bytes; counts what was new.
+
+        Raises UsageError if a meter with reads is not enrolled with both halves.
+        """
         for part in parts:
             self._seal(part)
 
     def _seal(self, reads: DayReads) -> None:
+        if not self._meters.keys() >= set(reads.meters):
+            raise UsageError("the fleet's meters are not enrolled with both halves yet")
         start, _ = window_minutes(Window(reads.day))
         reported = [row for row in range(len(reads.meters)) if reads.present[row].any()]
         row_of = {self._meters[reads.meters[row]].meter: row for row in reported}

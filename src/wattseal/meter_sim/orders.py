@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
 from wattseal.edge.client import RoleClient
-from wattseal.edge.private_files import read_private
+from wattseal.edge.private_files import private_directory, read_private, sole_use
 from wattseal.meter_sim.fleet import Fleet, Region, enrol, make_roster, months_of
 from wattseal.meter_sim.plain_totals import PlainTotals
 from wattseal.meter_sim.reads import DayReads, ReplayError
@@ -82,7 +82,7 @@ def prepare(
     if interval not in DEFAULT_LAYOUTS or interval > 60:
         raise UsageError(f"reads of {interval} minutes are not supported")
     place = Region(RegionId(region), suite, DEFAULT_LAYOUTS[interval].layout_id, _interval(interval))
-    with FleetState(directory) as state:
+    with sole_use(private_directory(directory), 0), FleetState(directory) as state:
         signed = make_roster(state, source, place, homes.cohort_of(source.meters), Window(source.first_day))
         state.keep_fact(_SETTINGS, settings.model_dump_json().encode())
         state.keep_fact(_ROSTER, signed.body)
@@ -105,6 +105,7 @@ def send(directory: Path, peers: Peers, plain_totals: Path | None, patience_s: f
     Raises Unavailable if the aggregator stays away longer than `patience_s`; the outbox keeps what is left.
     """
     with ExitStack() as resources:
+        resources.enter_context(sole_use(private_directory(directory), 0))
         state = resources.enter_context(FleetState(directory))
         source, roster = _reopened(state, directory)
         notice = _enrolled(resources, state, peers, source, roster)

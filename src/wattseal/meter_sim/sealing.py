@@ -1,9 +1,11 @@
 """From reads to signed reports, on all cores. Each worker process builds the encryption tables once."""
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +86,17 @@ def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:
 
 def _prepare(parameters: PaillierParameters, public_key: bytes, layout: SlotLayout) -> None:
     global _encryptor
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _encryptor = PaillierEncryptor(PublicKey.from_bytes(parameters, public_key), layout)
+
+
+def _end_with_parent() -> None:
+    """A killed parent leaves no worker behind that holds meters' keys."""
+    parent = parent_process()
+    assert parent is not None  # noqa: S101 - a worker has one
+    parent.join()
+    os._exit(1)
 
 
 def _seal(part: Unsealed, modulus_id: bytes) -> list[bytes]:

@@ -64,6 +64,7 @@ class FleetState:
 
     def __init__(self, directory: Path) -> None:
         path = private_directory(directory) / "fleet.sqlite"
+        path.touch(mode=0o600)  # SQLite gives its side files the mode of the database
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -72,7 +73,6 @@ class FleetState:
         except sqlite3.DatabaseError as error:
             self._database.close()
             raise UsageError(f"{path}: not a fleet's state ({error})") from None
-        path.chmod(0o600)
 
     def __enter__(self) -> Self:
         return self
