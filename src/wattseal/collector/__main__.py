@@ -1,6 +1,7 @@
 """The `wattseal` command line. Heavy imports wait until a verb needs them, so that help answers at once."""
 
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from datetime import date
@@ -26,6 +27,7 @@ Region = Annotated[str, typer.Option(help="Region of the cohort.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy pack (TOML); the trial policy if absent.")]
 DEFAULT_DIR = Path("wattseal-data")
 REGION = "region-1"
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @cli.callback(invoke_without_command=True)
@@ -187,6 +189,8 @@ def main() -> None:
         import os
 
         os.execv(sys.executable, [sys.executable, "-m", _ROLES[sys.argv[1]], *sys.argv[2:]])  # noqa: S606
+    # Ended by its parent or the machine, a verb cleans up as on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     run_command(cli)
 
 

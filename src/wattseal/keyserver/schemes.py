@@ -4,33 +4,29 @@ from wattseal.cryptosystems.interface import Decryptor, Unblinder
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
-from wattseal.cryptosystems.paillier.parameters import INSECURE_2048, PAILLIER_3072, PaillierParameters
+from wattseal.cryptosystems.paillier.layout import LAYOUTS_BY_ID, SlotLayout
+from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, PaillierParameters
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.protocol.errors import UnknownSubject
-from wattseal.protocol.ids import Kind, MeterId, Suite
+from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import window_minutes
 
-_PARAMETERS = {Suite.PAILLIER_3072: PAILLIER_3072, Suite.INSECURE_PAILLIER_2048: INSECURE_2048}
-_LAYOUTS = {layout.layout_id: layout for layout in DEFAULT_LAYOUTS.values()}
-
 
 def parameters_of(suite: int) -> PaillierParameters:
     """Raises UnknownSubject."""
-    for known, parameters in _PARAMETERS.items():
-        if known == suite:
-            return parameters
-    raise UnknownSubject(f"suite {suite} is not known here")
+    if suite not in PARAMETERS_BY_SUITE:
+        raise UnknownSubject(f"suite {suite} is not known here")
+    return PARAMETERS_BY_SUITE[suite]
 
 
 def layout_of(layout_id: bytes) -> SlotLayout:
     """Raises UnknownSubject."""
-    if layout_id not in _LAYOUTS:
+    if layout_id not in LAYOUTS_BY_ID:
         raise UnknownSubject(f"layout {layout_id.hex()} is not known here")
-    return _LAYOUTS[layout_id]
+    return LAYOUTS_BY_ID[layout_id]
 
 
 def public_key_of(notice: KeyNotice) -> PublicKey:

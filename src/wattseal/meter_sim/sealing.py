@@ -16,14 +16,13 @@ from wattseal.cryptosystems.interface import MeterKeys
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
-from wattseal.cryptosystems.paillier.parameters import INSECURE_2048, PAILLIER_3072, PaillierParameters
+from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, PaillierParameters
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.secret import Secret
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Header, seal_report
 
-_PARAMETERS = {parameters.suite: parameters for parameters in (PAILLIER_3072, INSECURE_2048)}
 _MOST_IN_A_TASK = 64
 _encryptor: PaillierEncryptor | None = None
 
@@ -71,9 +70,9 @@ class Sealer:
 
 
 def parameters_of(suite: int) -> PaillierParameters:
-    if suite not in _PARAMETERS:
+    if suite not in PARAMETERS_BY_SUITE:
         raise UsageError(f"suite {suite} is not one that these meters can encrypt for")
-    return _PARAMETERS[suite]
+    return PARAMETERS_BY_SUITE[suite]
 
 
 def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:

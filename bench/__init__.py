@@ -1,0 +1,1 @@
+"""Measurements beside a peer, as ratios of one run. A module joins by having a `main()`."""

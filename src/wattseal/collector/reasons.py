@@ -1,0 +1,46 @@
+"""What each answer other than a result means, in a sentence for whoever has not read the protocol."""
+
+from typing import Final
+
+_UNKNOWN: Final = "A role answered with a reason that this version does not know."
+
+REASONS: Final = {
+    "internal": "Something went wrong inside the role that was asked; it gave nothing out.",
+    "rejected": "The request could not be understood and was dropped; nothing was recorded.",
+    "malformed": "The message was not in the one exact form that the protocol allows, and was dropped.",
+    "too-large": "The message was larger than anything that the protocol needs, and was dropped.",
+    "signature-invalid": "A digital signature does not match: the message was altered, or is not from whom it claims.",
+    "unknown-subject": "There is no such region, group, meter, day or key.",
+    "contradiction": "It contradicts what was installed or asked before under the same name.",
+    "unauthorized": "Whoever asked showed no access token, or one that is not known.",
+    "forbidden": "Whoever asked is known, but has no right to ask this: the right belongs to another role.",
+    "refused": "The privacy rules do not permit it.",
+    "purpose-not-permitted": "The stated purpose is not among those that the policy permits.",
+    "functional-not-permitted": "A total counts every read once; other weights could pick out one home or one hour.",
+    "window-not-closed": "The day still took reports. A total is opened only when its reports can no longer change.",
+    "nobody-reported": "No meter of the group reported that day, so there is nothing to open.",
+    "pinned-otherwise": "An earlier total of that day counted some of these homes otherwise: the difference of the two "
+    "could be a single home.",
+    "group-too-small": "Too few homes: in the sum of a small group a single household shows.",
+    "coverage-too-low": "Too many homes of the group are missing: whoever picks the others could aim at one home.",
+    "group-too-large": "More meters than one encrypted total has room for; its parts can be asked for instead.",
+    "dominated-group": "One home may make up so much of the sum, or of its difference to an opened total, that it "
+    "would tell about that home.",
+    "roster-change": "A group's homes change on the first of a month only, and several at once: otherwise the change "
+    "of its total could be a single home.",
+    "verification-failed": "The encrypted total is not the sum of exactly the stated reports. The key server never "
+    "says what was wrong with it, so that nobody learns from trying.",
+    "attempts-exhausted": "This total failed to open too often and stays closed for good.",
+    "unavailable": "The role that was asked could not answer now; nothing was lost.",
+    "store-unavailable": "The store of reports could not be reached; nothing was lost.",
+    "peer-unavailable": "Another role could not be reached; nothing was lost.",
+    "ledger-behind": "A ledger is older than what others have seen of it, as after a rollback; it stops until an "
+    "operator has looked.",
+    "usage": "The command, or a file that it names, was not usable as given.",
+    "remote": _UNKNOWN,
+}
+
+
+def reason(slug: str) -> str:
+    """The sentence of a problem's stable type."""
+    return REASONS.get(slug, _UNKNOWN)

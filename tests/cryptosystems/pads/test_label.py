@@ -1,0 +1,125 @@
+"""Labels: one name a report, never the same bytes for two names."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cryptosystems.paillier.vectors import label, load
+from wattseal.cryptosystems.errors import ParameterError
+from wattseal.cryptosystems.pads.label import Label, Use
+
+LABEL = Label(1, b"m" * 16, "north", "meter-1", 1, 1, 0, 1440, 1, 0)
+
+labels = st.builds(
+    Label,
+    suite=st.integers(0, 0xFFFF),
+    modulus_id=st.binary(max_size=20),
+    region=st.text(max_size=4),
+    meter=st.text(max_size=4),
+    kind=st.integers(0, 0xFF),
+    channel=st.integers(0, 0xFF),
+    start=st.integers(0, 0xFFFF_FFFF),
+    end=st.integers(0, 0xFFFF_FFFF),
+    key_id=st.integers(0, 0xFFFF_FFFF),
+    number=st.integers(0, 0xFF),
+)
+uses = st.sampled_from(Use)
+chunks = st.integers(0, 0xFFFF)
+
+
+def forms(name: Label, use: Use, chunk: int) -> dict[tuple[Any, ...], bytes]:
+    """What each encoding means, and its bytes."""
+    shared = (name.suite, name.modulus_id, name.region, name.kind, name.channel, name.start, name.end, name.key_id)
+    return {
+        (use, chunk, name): name.encode(use, chunk),
+        (use, chunk, shared, name.number): name.encode_without_meter(use, chunk),
+        (use, chunk, shared): name.encode_shared(use, chunk),
+    }
+
+
+@given(labels, labels, uses, uses, chunks, chunks)
+def test_different_names_have_different_bytes(
+    a: Label, b: Label, use_a: Use, use_b: Use, chunk_a: int, chunk_b: int
+) -> None:
+    named = {**forms(a, use_a, chunk_a), **forms(b, use_b, chunk_b)}
+    assert len(set(named.values())) == len(named)
+
+
+@given(labels, uses, chunks, labels)
+def test_no_encoding_begins_another(a: Label, use: Use, chunk: int, b: Label) -> None:
+    """Labels delimit themselves, so a suffix after one can never look like another label."""
+    first, second = a.encode(use, chunk), b.encode(use, chunk)
+    assert a == b or not second.startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ({"region": "ab", "meter": "c"}, {"region": "a", "meter": "bc"}),
+        ({"modulus_id": b"ab", "region": "c"}, {"modulus_id": b"a", "region": "bc"}),
+        ({"start": 0, "end": 1440}, {"start": 1440, "end": 0}),
+        ({"kind": 1, "channel": 2}, {"kind": 2, "channel": 1}),
+        ({"number": 0}, {"number": 1}),
+        ({"meter": "m"}, {"meter": "m\0"}),
+        ({"suite": 1, "key_id": 2}, {"suite": 2, "key_id": 1}),
+    ],
+)
+def test_fields_never_run_into_each_other(a: dict[str, Any], b: dict[str, Any]) -> None:
+    assert LABEL._replace(**a).encode(Use.PAD) != LABEL._replace(**b).encode(Use.PAD)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"suite": 1 << 16},
+        {"suite": -1},
+        {"kind": 256},
+        {"channel": -1},
+        {"start": -1},
+        {"end": 1 << 32},
+        {"key_id": 1 << 32},
+        {"number": 256},
+        {"number": -1},
+        {"meter": "m" * 256},
+        {"meter": "\ud800"},
+        {"region": "\ud800"},
+        {"region": "r" * 65_536},
+    ],
+)
+def test_fields_out_of_range_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError):
+        LABEL._replace(**change).encode(Use.PAD)
+
+
+def test_a_number_out_of_range_is_refused_without_meter_too() -> None:
+    with pytest.raises(ParameterError, match="number"):
+        LABEL._replace(number=256).encode_without_meter(Use.A)
+
+
+@pytest.mark.parametrize("chunk", [-1, 1 << 16])
+def test_chunks_out_of_range_are_refused(chunk: int) -> None:
+    with pytest.raises(ParameterError, match="out of range"):
+        LABEL.encode(Use.PAD, chunk)
+
+
+def test_labels_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        LABEL.number = 1  # type: ignore[misc]
+
+
+def test_meters_and_numbers_share_what_they_should() -> None:
+    other = LABEL._replace(meter="meter-2")
+    edited = LABEL._replace(number=1)
+    assert LABEL.encode_without_meter(Use.A) == other.encode_without_meter(Use.A) != edited.encode_without_meter(Use.A)
+    assert LABEL.encode_shared(Use.WEIGHT) == other.encode_shared(Use.WEIGHT) == edited.encode_shared(Use.WEIGHT)
+
+
+def test_the_vector() -> None:
+    vector = load("label")
+    name = label(vector["label"])
+    assert {use.value: name.encode(use).hex() for use in Use} == vector["encoded"]
+    assert name.encode(Use.PAD, 1).hex() == vector["chunk_1"]
+    assert name.encode_shared(Use.WEIGHT).hex() == vector["shared"]
+    assert name.encode_without_meter(Use.A).hex() == vector["without_meter"]
