@@ -135,8 +135,9 @@ def total(
 
     if channel not in ("delivered", "received"):
         raise UsageError(f"--channel is delivered or received, not '{channel}'")
+    day = _date(window)
     with Client.of_directory(directory) as client:
-        table = client.total(cohort, _date(window), region=region, channel=channel, purpose=purpose)
+        table = client.total(cohort, day, region=region, channel=channel, purpose=purpose)
     starts = table["interval_start"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     rows = table.with_columns(starts).to_dicts()
     _show({"cohort": cohort, "window": window, "channel": channel, "rows": rows}, as_json)

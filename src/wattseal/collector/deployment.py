@@ -5,6 +5,7 @@ A real deployment gives each directory to another operator on another machine; `
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -71,8 +72,11 @@ def create(places: Places) -> None:
         raise UsageError(f"{places.directory} holds a deployment already")
     for directory in (places.directory, places.directory / "passphrases", places.tokens, places.logs, places.collector):
         private_directory(directory)
-    public = {role: _init(places, role) for role in (AGGREGATOR, DECRYPTOR, UNBLINDER)}
-    utility = order("meter_sim", "init", "--fleet", places.fleet)["utility"]
+    roles = (AGGREGATOR, DECRYPTOR, UNBLINDER)
+    with ThreadPoolExecutor() as pool:
+        fleet = pool.submit(order, "meter_sim", "init", "--fleet", places.fleet)
+        public = dict(zip(roles, pool.map(lambda role: _init(places, role), roles), strict=True))
+        utility = fleet.result()["utility"]
     trust: dict[str, str] = {
         "utility": utility,
         "aggregator_operator": public[AGGREGATOR]["operator"],

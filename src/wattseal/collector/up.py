@@ -12,6 +12,7 @@ from wattseal.collector.processes import order
 from wattseal.collector.trial import install_roster, send_fleet
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
+from wattseal.policy.pack import load_policy
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role
 
@@ -30,6 +31,8 @@ class FleetOptions(NamedTuple):
 
 def up(directory: Path, policy: Path | None, console: Console) -> None:
     """Start everything and stay. Raises PeerUnavailable if a service ends, KeyboardInterrupt on Ctrl-C."""
+    if policy is not None:
+        load_policy(policy)
     places = Places(directory.absolute())
     if not places.trust.exists():
         console.print("making keys for every role ...")

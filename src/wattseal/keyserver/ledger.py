@@ -5,7 +5,6 @@ transaction, so that they cannot disagree with the chain.
 """
 
 import hashlib
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from wattseal.edge.database import open_database
 from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Channel, Window
@@ -49,19 +49,11 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """SQLite in WAL mode with synchronous=FULL: what a method wrote has reached the disk when it returns."""
+    """What a method wrote has reached the disk when it returns. Raises UsageError for a file that is no ledger."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        path.touch(mode=0o600)  # SQLite gives its side files the mode of the database
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        try:
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self._database.close()
-            raise UsageError(f"{path}: not a ledger ({error})") from None
+        self._database = open_database(path, _SCHEMA)
 
     def close(self) -> None:
         self._database.close()

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
+from wattseal.edge.database import open_database
 from wattseal.edge.private_files import private_directory
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import MeterId, checked_id
@@ -63,16 +64,7 @@ class FleetState:
     """Opens or makes the state in a private directory."""
 
     def __init__(self, directory: Path) -> None:
-        path = private_directory(directory) / "fleet.sqlite"
-        path.touch(mode=0o600)  # SQLite gives its side files the mode of the database
-        self._database = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self._database.close()
-            raise UsageError(f"{path}: not a fleet's state ({error})") from None
+        self._database = open_database(private_directory(directory) / "fleet.sqlite", _SCHEMA)
 
     def __enter__(self) -> Self:
         return self

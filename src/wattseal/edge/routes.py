@@ -1,0 +1,67 @@
+"""Routes that every service has: is it alive, is it ready, its metrics, and the documents that operators install."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from wattseal.edge.access import Scope, Tokens
+from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
+from wattseal.edge.registry import Registry
+from wattseal.protocol.codec import Message, canonical_json
+from wattseal.protocol.roster import SignedRoster
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.time import window_date
+
+JSON = "application/json"
+INSTALLED: dict[str, type[Message]] = {"/v1/keys": Envelope, "/v1/rosters": SignedRoster}
+"""What the bodies of `add_operator_routes` are, for the OpenAPI document."""
+
+
+def add_health_routes(app: FastAPI, ready: Callable[[], Awaitable[None]]) -> None:
+    """`ready` raises whatever keeps the service from its work."""
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        await ready()
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> None:
+    operator = scoped(tokens, Scope.OPERATOR)
+
+    @app.post("/v1/keys", dependencies=operator)
+    async def install_key(request: Request) -> Response:
+        """Install a key notice. Body: a signed KeyNotice."""
+        notice = registry.install_key(Envelope.parse(await read_body(request, JSON_LIMIT)))
+        return json_response({"key_id": notice.key_id})
+
+    @app.post("/v1/rosters", dependencies=operator)
+    async def install_roster(request: Request) -> Response:
+        """Install a countersigned roster. Body: SignedRoster."""
+        body = await read_body(request, ROSTER_LIMIT)
+        roster = await run_in_threadpool(lambda: registry.install_roster(SignedRoster.parse(body)))
+        return json_response({"region": roster.region, "effective": window_date(roster.effective).isoformat()})
+
+
+def scoped(tokens: Tokens, scope: Scope) -> list[Any]:
+    """Dependencies of a route that asks for a token of this scope, before its body is read."""
+
+    async def check(request: Request) -> None:
+        tokens.require_bearer(request, scope)
+
+    return [Depends(check)]
+
+
+def json_response(value: object) -> Response:
+    return Response(canonical_json(value), media_type=JSON)
