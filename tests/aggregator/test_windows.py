@@ -1,0 +1,70 @@
+"""Windows close when their grace period is over, under the roster in force, and not before they end."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.policy.rosters import REGION, TODAY, TRUST, countersigned, roster, rows_of
+from wattseal.aggregator.store import Entry, Store, WindowStatus, embedded_url, open_store
+from wattseal.aggregator.windows import Closing
+from wattseal.edge.registry import Registry
+from wattseal.protocol.errors import Rejected, UnknownSubject
+from wattseal.protocol.ids import RegionId, Window
+from wattseal.protocol.time import SECONDS_PER_DAY
+
+ROSTER = roster(rows_of("town", 2))
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    opened = Registry(tmp_path, TRUST, lambda: 0.0, replay=True, least_change=2)
+    opened.install_roster(countersigned(ROSTER))
+    return opened
+
+
+def closing(store: Store, registry: Registry, now_s: float, grace_hours: float | None = 36.0) -> Closing:
+    return Closing(store, registry, lambda: now_s, grace_hours)
+
+
+async def put(store: Store, *windows: int) -> None:
+    await store.put([Entry(REGION, window, 1, 1, "m0000", 0, b"report") for window in windows])
+
+
+async def statuses(store: Store, *windows: int) -> list[WindowStatus]:
+    return [(await store.state(REGION, window)).status for window in windows]
+
+
+@pytest.mark.anyio
+async def test_closed_once_the_grace_period_is_over(tmp_path: Path, registry: Registry) -> None:
+    end = (TODAY + 1) * SECONDS_PER_DAY
+    days = (TODAY, TODAY + 1)
+    async with open_store(embedded_url(tmp_path / "store")) as store:
+        await put(store, *days)
+        await closing(store, registry, end + 36 * HOUR - 1).close_due()
+        assert await statuses(store, *days) == [WindowStatus.open, WindowStatus.open]
+        await closing(store, registry, end + 36 * HOUR + 1, grace_hours=None).close_due()
+        assert await statuses(store, *days) == [WindowStatus.open, WindowStatus.open]
+        await closing(store, registry, end + 36 * HOUR + 1).close_due()
+        assert await statuses(store, *days) == [WindowStatus.closed, WindowStatus.open]
+        assert (await store.state(REGION, TODAY)).roster_digest == ROSTER.fingerprint
+
+
+@pytest.mark.anyio
+async def test_refused_before_its_end_and_without_a_roster(tmp_path: Path, registry: Registry) -> None:
+    async with open_store(embedded_url(tmp_path / "store")) as store:
+        early = closing(store, registry, (TODAY + 1) * SECONDS_PER_DAY - 1)
+        with pytest.raises(Rejected, match="not over yet"):
+            await early.close(REGION, TODAY)
+        late = closing(store, registry, (TODAY + 1) * SECONDS_PER_DAY)
+        with pytest.raises(UnknownSubject):
+            await late.close(REGION, Window(TODAY - 1))
+        with pytest.raises(UnknownSubject):
+            await late.close(RegionId("elsewhere"), TODAY)
+        first = await late.close(REGION, TODAY)
+        assert await late.close(REGION, TODAY) == first
