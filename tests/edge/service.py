@@ -24,7 +24,7 @@ def main() -> None:
         return {"status": "ok"}
 
     run(
-        lambda: serve(
+        lambda **_: serve(
             app,
             Listen(given.host, given.port, given.certificate, given.key),
             until_stdin_closes=not given.keep_running,
