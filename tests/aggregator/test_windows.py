@@ -23,7 +23,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    opened = Registry(tmp_path, TRUST, lambda: 0.0, replay=True, least_change=2)
+    opened = Registry(tmp_path, TRUST, lambda: 0.0, replay=True, least_change=2, check_key=lambda _: None)
     opened.install_roster(countersigned(ROSTER))
     return opened
 

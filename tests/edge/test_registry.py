@@ -46,7 +46,7 @@ def opened(tmp_path: Path) -> Open:
     """Opens the same directory each time, as a restart does, on the morning of TODAY."""
 
     def open_registry(*, replay: bool = False, second_of_day: int = 3600) -> Registry:
-        return Registry(tmp_path, TRUST, lambda: TODAY * SECONDS_PER_DAY + second_of_day, replay=replay, least_change=2)
+        return Registry(tmp_path, TRUST, lambda: TODAY * SECONDS_PER_DAY + second_of_day, replay=replay, least_change=2, check_key=lambda _: None)
 
     return open_registry
 
@@ -268,7 +268,7 @@ class TestRestart:
         opened().install_roster(countersigned(ROSTER))
         others = TRUST.model_copy(update={"utility": operator("nobody").verify_key.encode()})
         with pytest.raises(UsageError, match=r"west\.20001\.json: the signature of the roster does not match"):
-            Registry(tmp_path, others, lambda: 0.0, replay=False, least_change=2)
+            Registry(tmp_path, others, lambda: 0.0, replay=False, least_change=2, check_key=lambda _: None)
 
     def test_a_file_that_a_crash_left_half_written_is_not_read(self, opened: Open, tmp_path: Path) -> None:
         opened().install_roster(countersigned(ROSTER))

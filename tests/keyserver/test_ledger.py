@@ -77,11 +77,22 @@ def test_attempts_and_the_last_word(ledger: Ledger) -> None:
     assert ledger.refusal(ITEM) == "dominated-group"
 
 
+def test_an_attempt_that_came_to_nothing_or_to_a_release_does_not_count(ledger: Ledger) -> None:
+    ledger.attempt(ITEM, DIGEST)
+    ledger.attempt(ITEM, DIGEST)
+    ledger.withdraw(ITEM, DIGEST)
+    assert ledger.attempts(ITEM) == 1
+    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened")
+    assert ledger.attempts(ITEM) == 0
+    kinds = [EntryKind.ATTEMPT, EntryKind.ATTEMPT, EntryKind.WITHDRAWAL, EntryKind.RELEASE]
+    assert [entry.kind for entry in ledger.entries(1, 10)] == kinds
+
+
 def test_a_release_is_finished_once(ledger: Ledger) -> None:
-    ledger.finish(DIGEST, Channel.DELIVERED, DAY, b"release", b"opened")
+    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened")
     head = ledger.head
     with pytest.raises(sqlite3.IntegrityError):
-        ledger.finish(DIGEST, Channel.DELIVERED, DAY, b"another", b"opened")
+        ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"another", b"opened")
     assert (ledger.head, ledger.release(DIGEST)) == (head, b"release")
     assert ledger.opened_of(Channel.DELIVERED, DAY) == [b"opened"]
 
@@ -98,11 +109,11 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
     with Ledger(path) as first:
         intend(first)
         first.attempt(ITEM, DIGEST)
-        first.finish(DIGEST, Channel.DELIVERED, DAY, b"release", b"opened")
+        first.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened")
         head = first.head
     with Ledger(path) as again:
         again.verify_chain()
-        assert (again.head, again.attempts(ITEM), again.release(DIGEST)) == (head, 1, b"release")
+        assert (again.head, again.attempts(ITEM), again.release(DIGEST)) == (head, 0, b"release")
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -97,14 +97,15 @@ def test_patience_ends_and_nothing_is_lost(state: FleetState) -> None:
 
 
 def test_a_rejected_report_is_final_and_its_reason_kept(state: FleetState) -> None:
-    uploader(state, Script(words(("rejected", "unknown-meter"), ("conflict", "")))).send_pending()
+    uploader(state, Script(words(("rejected", "signature-invalid"), ("conflict", "")))).send_pending()
     assert state.pending(10) == []
-    assert state.outcomes() == {"rejected: unknown-meter": 1, "conflict": 1}
+    assert state.outcomes() == {"rejected: signature-invalid": 1, "conflict": 1}
 
 
-def test_a_report_that_is_early_waits(state: FleetState) -> None:
-    script = Script(words(("accepted", ""), ("rejected", "early")), words(("rejected", "early")))
-    with pytest.raises(PeerUnavailable, match="not over yet"):
+@pytest.mark.parametrize("reason", ["early", "unknown-region", "unknown-meter", "unknown-key"])
+def test_a_report_that_the_aggregator_cannot_take_yet_waits(state: FleetState, reason: str) -> None:
+    script = Script(words(("accepted", ""), ("rejected", reason)), words(("rejected", reason)))
+    with pytest.raises(PeerUnavailable, match="cannot take"):
         uploader(state, script).send_pending()
     assert [slot.meter for slot, _ in state.pending(10)] == ["b"]
 

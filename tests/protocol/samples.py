@@ -7,7 +7,7 @@ from nacl.signing import SigningKey
 
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
-from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest
+from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest, SeenHeads
 from wattseal.protocol.report import Header, seal_report
 from wattseal.protocol.roster import Roster, RosterRow, SignedRoster
 from wattseal.protocol.signing import Envelope
@@ -151,6 +151,17 @@ def enrolment(**changes: Any) -> Enrolment:  # noqa: ANN401 - any field's value
     return Enrolment(**{**fields, **changes})
 
 
+def pad_request(*seen: Envelope) -> PadRequest:
+    return PadRequest(
+        purpose="billing",
+        approval=answer().approval,
+        check_key_id=b"check key's name",
+        token="t",
+        head=head(Role.DECRYPTOR),
+        seen=seen,
+    )
+
+
 ONE_OF_EACH = (
     TRUST,
     roster_row(1),
@@ -164,7 +175,8 @@ ONE_OF_EACH = (
     Envelope.issue(key_notice(), signing_key("decryptor")),
     Head(role=Role.DECRYPTOR, counter=0, hash=bytes(32)),
     ReleaseRequest(purpose="billing", answer=answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
-    PadRequest(purpose="billing", approval=answer().approval, token="t", head=head(Role.DECRYPTOR)),
+    pad_request(),
+    SeenHeads(heads=(head(Role.UNBLINDER),)),
     PadGrant(statement_digest=statement().digest(), pad_sum=b"sum", head=head(Role.UNBLINDER)),
     release(),
     key_notice(),

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.protocol.samples import answer, head, public_key, release, signing_key, statement
+from tests.protocol.samples import answer, head, pad_request, public_key, release, signing_key, statement
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid
 from wattseal.protocol.ids import Role
@@ -82,7 +82,7 @@ def test_heads_are_of_the_two_halves(role: object) -> None:
 def test_requests_carry_a_bounded_number_of_heads() -> None:
     seen = head(Role.DECRYPTOR)
     ask = ReleaseRequest(purpose="billing", answer=answer(), unblinder_token="t", seen=(seen,) * 2)
-    pads = PadRequest(purpose="billing", approval=answer().approval, token="t", head=seen, seen=(seen,) * 3)
+    pads = pad_request(seen, seen, seen)
     grant = PadGrant(statement_digest=statement().digest(), pad_sum=b"", head=seen, seen=(seen,))
     for message in (ask, pads, grant):
         heads = [json.loads(seen.to_bytes())] * (len(message.seen) + 1)
@@ -92,17 +92,17 @@ def test_requests_carry_a_bounded_number_of_heads() -> None:
 
 @pytest.mark.parametrize("token", ["", "t" * 129, 1, None])
 def test_tokens_out_of_range(token: object) -> None:
-    pads = PadRequest(purpose="billing", approval=answer().approval, token="t", head=head(Role.DECRYPTOR))
+    pads = pad_request()
     with pytest.raises(MalformedMessage, match="PadRequest: token"):
         PadRequest.from_bytes(changed(pads, token=token))
 
 
 def test_a_pad_request_holds_no_ciphertext() -> None:
     """The unblinder must never see one: it could pair it with the pads that it knows."""
-    pads = PadRequest(purpose="billing", approval=answer().approval, token="t", head=head(Role.DECRYPTOR))
+    pads = pad_request()
     assert to_base64(answer().ciphertext).encode() not in pads.to_bytes()
     assert to_base64(answer().ciphertext).encode() in answer().to_bytes()
-    assert set(PadRequest.model_fields) == {"purpose", "approval", "token", "head", "seen"}
+    assert set(PadRequest.model_fields) == {"purpose", "approval", "check_key_id", "token", "head", "seen"}
     assert set(type(pads.approval).model_fields) == {"statement", "payload_digest", "signature"}
 
 

@@ -286,7 +286,14 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
     yield (
         "pad_request",
         "PadRequest",
-        {"purpose": "grid-planning", "approval": approval(), "token": "token", "head": decryptor, "seen": []},
+        {
+            "purpose": "grid-planning",
+            "approval": approval(),
+            "check_key_id": text64(bytes(range(16))),
+            "token": "token",
+            "head": decryptor,
+            "seen": [],
+        },
     )
     yield (
         "pad_grant",

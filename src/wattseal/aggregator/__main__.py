@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wattseal.edge.command import log_to_stderr, run
+from wattseal.edge.command import log_to_stderr, run_role
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -59,6 +59,7 @@ def serve(
     """Serve until stopped; prints `ready URL` once it listens."""
     from wattseal.aggregator.app import Parts, aggregator_app
     from wattseal.aggregator.door import HORIZON_DAYS
+    from wattseal.aggregator.schemes import evaluator_of
     from wattseal.aggregator.store import embedded_url
     from wattseal.edge.home import SERVICE, Home
     from wattseal.edge.serving import Listen, serve
@@ -72,7 +73,9 @@ def serve(
     parts = Parts(
         store_url=embedded_url(data.absolute() / "store") if store is None else store,
         allow_loss=allow_loss,
-        registry=home.registry(home.trust(), system_clock, replay=replay, least_change=rules.least_group),
+        registry=home.registry(
+            home.trust(), system_clock, replay=replay, least_change=rules.least_group, check_key=evaluator_of
+        ),
         tokens=home.tokens(),
         policy=rules,
         signing_key=home.signing_key(SERVICE),
@@ -84,7 +87,7 @@ def serve(
 
 
 def main() -> None:
-    run(cli)
+    run_role(cli)
 
 
 if __name__ == "__main__":

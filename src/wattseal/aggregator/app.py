@@ -32,7 +32,7 @@ from wattseal.edge.routes import (
 )
 from wattseal.policy.pack import Policy
 from wattseal.protocol.codec import Message
-from wattseal.protocol.errors import WattsealError
+from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
@@ -156,7 +156,14 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
     async def windows(region: str) -> Response:
         """Windows that have reports, with their state and counts."""
         store = _running(app).store
+        _known(parts.registry, region)
         return json_response([await _window(store, region, Window(number)) for number in await store.windows(region)])
+
+
+def _known(registry: Registry, region: str) -> None:
+    """Raises UnknownSubject, before the name reaches the store."""
+    if region not in {roster.region for roster in registry.rosters()}:
+        raise UnknownSubject("no such region here")
 
 
 async def _window(store: Store, region: str, window: Window) -> dict[str, object]:

@@ -1,19 +1,23 @@
 """From a key notice to the public arithmetic of its scheme; the only place of the aggregator that names one."""
 
+from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.layout import LAYOUTS_BY_ID, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE
 from wattseal.cryptosystems.paillier.public import PublicKey
-from wattseal.protocol.errors import UnknownSubject
+from wattseal.protocol.errors import MalformedMessage, UnknownSubject
 from wattseal.protocol.keys import KeyNotice
 
 
 def evaluator_of(notice: KeyNotice) -> Evaluator:
-    """Raises UnknownSubject."""
+    """Raises UnknownSubject for another suite, MalformedMessage for bytes that are no key of it."""
     if notice.suite not in PARAMETERS_BY_SUITE:
         raise UnknownSubject(f"suite {notice.suite} is not known here")
-    return PaillierEvaluator(PublicKey.from_bytes(PARAMETERS_BY_SUITE[notice.suite], notice.public_key))
+    try:
+        return PaillierEvaluator(PublicKey.from_bytes(PARAMETERS_BY_SUITE[notice.suite], notice.public_key))
+    except ParameterError as error:
+        raise MalformedMessage(f"key {notice.key_id}: {error}") from None
 
 
 def layout_of(layout_id: bytes) -> SlotLayout:

@@ -240,9 +240,11 @@ def _place_socket(directory: Path) -> None:
     """Point `socket` in the directory to where the socket fits: here, or in a private temporary directory."""
     link, home = directory / "socket", directory
     if len(os.fsencode(directory / "valkey.sock")) > SOCKET_PATH_LIMIT:
-        if link.is_dir() and _exposure(link.readlink()) is None:
+        # A copy of the directory has another number: it must not lead to the socket of the original.
+        prefix = f"wattseal-{directory.stat().st_ino:x}-"
+        if link.is_dir() and link.readlink().name.startswith(prefix) and _exposure(link.readlink()) is None:
             return
-        home = Path(tempfile.mkdtemp(prefix="wattseal-"))
+        home = Path(tempfile.mkdtemp(prefix=prefix))
     fresh = directory / "socket.new"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(home)

@@ -9,10 +9,9 @@ from wattseal.collector.deployment import Places
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import read_private, write_private
-from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, MalformedMessage
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role, Window
-from wattseal.protocol.release import Head, Release, ReleaseRequest, SignedHead
+from wattseal.protocol.release import Head, Release, ReleaseRequest, SeenHeads, SignedHead
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement
 from wattseal.protocol.time import parse_window, window_minutes
@@ -32,12 +31,6 @@ class Tokens(NamedTuple):
     unblinder: str
 
 
-class _Heads(Message):
-    """The latest ledger heads that this collector has seen."""
-
-    heads: tuple[SignedHead, ...] = ()
-
-
 class Client:
     """A collector of one deployment.
 
@@ -49,12 +42,14 @@ class Client:
         self,
         aggregator_url: str,
         decryptor_url: str,
+        unblinder_url: str,
         tokens: Tokens,
         trust: TrustAnchors,
         heads_file: Path,
     ) -> None:
         self._aggregator = RoleClient(aggregator_url, tokens.aggregator)
         self._decryptor = RoleClient(decryptor_url, tokens.decryptor)
+        self._unblinder = RoleClient(unblinder_url, tokens.unblinder)
         self._unblinder_token = tokens.unblinder
         self._trust = trust
         self._heads_file = heads_file
@@ -66,14 +61,14 @@ class Client:
         urls = places.urls()
         roles = (Role.AGGREGATOR, Role.DECRYPTOR, Role.UNBLINDER)
         tokens = Tokens(*(places.token(role, Scope.COLLECTOR) for role in roles))
-        return cls(urls.aggregator, urls.decryptor, tokens, places.trust_anchors(), places.collector / "heads.json")
+        return cls(*urls, tokens, places.trust_anchors(), places.collector / "heads.json")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._aggregator.close()
-        self._decryptor.close()
+        for service in (self._aggregator, self._decryptor, self._unblinder):
+            service.close()
 
     def regions(self) -> list[dict[str, object]]:
         """Rosters in force: region, effective date, interval_minutes, meters of each cohort by channel."""
@@ -111,10 +106,12 @@ class Client:
         return answer
 
     def release(self, answer: Answer, purpose: str = DEFAULT_PURPOSE) -> Release:
-        """Have an answer opened, and check the release against it."""
-        request = ReleaseRequest(
-            purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=self._seen()
-        )
+        """Have an answer opened, and check the release against it. Raises LedgerBehind if a half was rolled back."""
+        seen = self._seen()
+        if seen:
+            # Not by way of the decryptor alone: it could keep a rolled-back unblinder from learning of it.
+            self._unblinder.post("/v1/heads", SeenHeads(heads=seen))
+        request = ReleaseRequest(purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=seen)
         envelope = Envelope.parse(self._decryptor.post("/v1/releases", request))
         release = envelope.opened(Release, self._trust.decryptor)
         release.check_heads(self._trust.decryptor, self._trust.unblinder)
@@ -126,16 +123,19 @@ class Client:
     def _seen(self) -> tuple[SignedHead, ...]:
         if not self._heads_file.exists():
             return ()
-        return _Heads.parse(read_private(self._heads_file)).heads
+        return SeenHeads.parse(read_private(self._heads_file)).heads
 
     def _note(self, release: Release) -> None:
-        """Keep the later head of each half: a repeated release carries its old ones."""
-        latest: dict[Role, tuple[int, SignedHead]] = {}
+        """Keep the later head of each half; a repeated release carries old ones. Raises Contradiction for a fork."""
+        latest: dict[Role, tuple[Head, SignedHead]] = {}
         for envelope in (*self._seen(), release.decryptor_head, release.unblinder_head):
             head = Head.from_bytes(envelope.body)
-            if head.role not in latest or latest[head.role][0] < head.counter:
-                latest[head.role] = head.counter, envelope
-        heads = _Heads(heads=tuple(envelope for _, envelope in latest.values()))
+            known = latest[head.role][0] if head.role in latest else head
+            if head.counter == known.counter and head.hash != known.hash:
+                raise Contradiction(f"the {head.role} has shown two ledgers: one of them was rolled back")
+            if head.counter >= known.counter:
+                latest[head.role] = head, envelope
+        heads = SeenHeads(heads=tuple(envelope for _, envelope in latest.values()))
         write_private(self._heads_file, heads.to_bytes())
 
 

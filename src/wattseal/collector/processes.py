@@ -58,6 +58,7 @@ class Service:
         """Returns once it listens. Raises PeerUnavailable, with the end of its log, if it does not."""
         self.role = role
         self._log = log
+        log.touch(mode=0o600)
         with log.open("ab") as stderr:
             self.process = subprocess.Popen(
                 _command(role, "serve", *arguments, "--until-stdin-closes"),

@@ -12,6 +12,7 @@ from wattseal.collector.processes import order
 from wattseal.collector.trial import install_roster, send_fleet
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
+from wattseal.edge.private_files import private_directory, sole_use
 from wattseal.policy.pack import load_policy
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role
@@ -30,20 +31,29 @@ class FleetOptions(NamedTuple):
 
 
 def up(directory: Path, policy: Path | None, console: Console) -> None:
-    """Start everything and stay. Raises PeerUnavailable if a service ends, KeyboardInterrupt on Ctrl-C."""
+    """Start everything and stay.
+
+    Raises UsageError for a bad policy or a directory in use, PeerUnavailable if a service ends, KeyboardInterrupt
+    on Ctrl-C.
+    """
     if policy is not None:
         load_policy(policy)
-    places = Places(directory.absolute())
-    if not places.trust.exists():
-        console.print("making keys for every role ...")
-        create(places)
-    with Deployment(places, policy) as running:
-        for role, url in running.urls()._asdict().items():
-            console.print(f"{role}: {url}", highlight=False)
-        console.print(f"tokens are in {places.tokens}, logs in {places.logs}; Ctrl-C stops", highlight=False)
-        while True:
-            running.check_alive()
-            time.sleep(_LOOK_EVERY_S)
+    places = Places(private_directory(directory.absolute()))
+    with sole_use(places.directory, 0):
+        if not places.trust.exists():
+            console.print("making keys for every role ...")
+            create(places)
+        with Deployment(places, policy) as running:
+            _stay(running, places, console)
+
+
+def _stay(running: Deployment, places: Places, console: Console) -> None:
+    for role, url in running.urls()._asdict().items():
+        console.print(f"{role}: {url}", highlight=False)
+    console.print(f"tokens are in {places.tokens}, logs in {places.logs}; Ctrl-C stops", highlight=False)
+    while True:
+        running.check_alive()
+        time.sleep(_LOOK_EVERY_S)
 
 
 def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Calling another role over HTTP: problem documents come back as errors of the tree, silence as PeerUnavailable."""
 
+import json
+import time
 from typing import Any, Self
 
 import httpx
@@ -10,6 +12,7 @@ from wattseal.protocol.errors import PeerUnavailable, RemoteError, UsageError, f
 
 # A role too busy to look at the request, or something between that did not reach it: none sends a problem document.
 _TRY_AGAIN = (502, 503, 504)
+ANSWER_LIMIT = 32 << 20
 
 
 class RoleClient:
@@ -19,7 +22,10 @@ class RoleClient:
         if token is not None and not (token.isascii() and token.isprintable()):
             raise UsageError("an access token is one line of ASCII")
         address = _checked_address(url)
-        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        headers = {"Accept-Encoding": "identity"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._timeout_s = timeout_s
         self.url = url
         # A proxy of the environment would take plain HTTP, token included, off this machine.
         self._http = httpx.Client(
@@ -44,13 +50,14 @@ class RoleClient:
 
     def _call(self, method: str, path: str, **options: Any) -> bytes:  # noqa: ANN401 - httpx's own options
         try:
-            answer = self._http.request(method, path, **options)
+            with self._http.stream(method, path, **options) as answer:
+                content = self._read(answer)
         except httpx.HTTPError as error:
             raise PeerUnavailable(f"{self.url} does not answer: {type(error).__name__}") from None
         if answer.is_success:
-            return answer.content
+            return content
         try:
-            document = answer.json()
+            document = json.loads(content)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict) or "type" not in document:
@@ -58,6 +65,15 @@ class RoleClient:
                 raise PeerUnavailable(f"{self.url} answered with status {answer.status_code}")
             raise RemoteError(f"{self.url} answered with status {answer.status_code}")
         raise from_problem(document)
+
+    def _read(self, answer: httpx.Response) -> bytes:
+        """The body as it came, bounded in size and in time as a whole: a peer may drip, or send without end."""
+        deadline, body = time.monotonic() + self._timeout_s, bytearray()
+        for chunk in answer.iter_raw():
+            body += chunk
+            if len(body) > ANSWER_LIMIT or time.monotonic() > deadline:
+                raise RemoteError(f"the answer of {self.url} is too long or too slow")
+        return bytes(body)
 
 
 def _checked_address(url: str) -> httpx.URL:

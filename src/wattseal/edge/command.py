@@ -1,6 +1,7 @@
 """How every command ends: one clear line on standard error and an exit status, never a traceback for a mistake."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -29,6 +30,12 @@ def run(cli: Callable[..., object]) -> None:
         _end(str(error), WRONG_INPUT)
     except (KeyboardInterrupt, Abort):
         _end("stopped", INTERRUPTED)
+
+
+def run_role(command: Callable[[], object]) -> None:
+    """As `run`; and whatever the role writes, only its owner can read."""
+    os.umask(0o077)
+    run(command)
 
 
 def log_to_stderr() -> None:

@@ -6,7 +6,7 @@ from nacl.signing import SigningKey
 
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.private_files import private_directory, read_private, read_sealed, write_private, write_sealed
-from wattseal.edge.registry import Registry
+from wattseal.edge.registry import CheckKey, Registry
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.time import Clock
@@ -68,6 +68,8 @@ class Home:
             raise UsageError(f"{path} is missing: pin the public keys of the other roles first")
         return TrustAnchors.parse(path.read_bytes())
 
-    def registry(self, trust: TrustAnchors, clock: Clock, *, replay: bool, least_change: int) -> Registry:
+    def registry(
+        self, trust: TrustAnchors, clock: Clock, *, replay: bool, least_change: int, check_key: CheckKey
+    ) -> Registry:
         directory = private_directory(self.directory / "registry")
-        return Registry(directory, trust, clock, replay=replay, least_change=least_change)
+        return Registry(directory, trust, clock, replay=replay, least_change=least_change, check_key=check_key)

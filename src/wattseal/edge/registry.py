@@ -16,21 +16,33 @@ from wattseal.protocol.time import Clock, window_date, window_of
 from wattseal.protocol.trust import TrustAnchors
 
 T = TypeVar("T")
+CheckKey = Callable[[KeyNotice], object]
 
 
 class Registry:
     """`replay` lets rosters take effect in the past, for trial runs on old data; a live service refuses them.
 
-    `least_change` is how many meters may join or leave a cohort together at the least.
+    `least_change` is how many meters may join or leave a cohort together at the least; `check_key` raises for a notice
+    whose public key this service could not use.
     """
 
-    def __init__(self, directory: Path, trust: TrustAnchors, clock: Clock, *, replay: bool, least_change: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        trust: TrustAnchors,
+        clock: Clock,
+        *,
+        replay: bool,
+        least_change: int,
+        check_key: CheckKey,
+    ) -> None:
         self._rosters_at = private_directory(directory / "rosters")
         self._keys_at = private_directory(directory / "keys")
         self._trust = trust
         self._clock = clock
         self._replay = replay
         self._least_change = least_change
+        self._check_key = check_key
         self._one_at_a_time = threading.Lock()
         rosters = _each(self._rosters_at, lambda data: SignedRoster.from_bytes(data).opened(trust))
         self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
@@ -78,6 +90,7 @@ class Registry:
     def install_key(self, envelope: Envelope) -> KeyNotice:
         """Again the same: no change. Raises SignatureInvalid, MalformedMessage or Contradiction."""
         notice, _ = self._known(envelope)
+        self._check_key(notice)
         with self._one_at_a_time:
             return self._install_key(notice, envelope)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wattseal.edge.command import log_to_stderr, run
+from wattseal.edge.command import log_to_stderr, run_role
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import HalfRole, Role, Suite
 
@@ -86,7 +86,7 @@ def _half(name: str) -> HalfRole:
 
 
 def main() -> None:
-    run(cli)
+    run_role(cli)
 
 
 if __name__ == "__main__":

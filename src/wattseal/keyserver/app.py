@@ -26,12 +26,16 @@ from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import VerificationRefused
 from wattseal.protocol.keys import EnrolmentRequest
-from wattseal.protocol.release import ReleaseRequest
+from wattseal.protocol.release import ReleaseRequest, SeenHeads
 from wattseal.protocol.signing import Envelope
 
 FAILED_OPENINGS = Counter("wattseal_failed_openings", "Totals that failed verification: somebody cheats or is broken")
 MOST_ENTRIES = 1000
-_BODIES: dict[str, type[Message]] = {**INSTALLED, "/v1/enrolments": EnrolmentRequest}
+_BODIES: dict[str, type[Message]] = {
+    **INSTALLED,
+    "/v1/enrolments": EnrolmentRequest,
+    "/v1/heads": SeenHeads,
+}
 
 
 class RemotePads:
@@ -92,6 +96,13 @@ def _half_app(half: Half, title: str) -> FastAPI:
         """The key notices installed here, each signed by the decryptor."""
         return json_response([notice.model_dump(mode="json") for notice in half.registry.notices()])
 
+    @app.post("/v1/heads", dependencies=scoped(half.tokens, Scope.COLLECTOR))
+    async def heads(request: Request) -> Response:
+        """Show this half the heads that a collector knows, past the other half. Body: SeenHeads."""
+        seen = SeenHeads.parse(await read_body(request, JSON_LIMIT))
+        await run_in_threadpool(half.compare_heads, seen.heads)
+        return _message(half.head())
+
     @app.post("/v1/enrolments", dependencies=scoped(half.tokens, Scope.FLEET))
     async def enrol(request: Request) -> Response:
         """This half's keys for the meters of a roster, sealed to each. Body: EnrolmentRequest."""
@@ -100,7 +111,7 @@ def _half_app(half: Half, title: str) -> FastAPI:
 
     @app.get("/v1/ledger", dependencies=scoped(half.tokens, Scope.OPERATOR))
     async def ledger(
-        first: Annotated[int, Query(ge=1)] = 1, most: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100
+        first: Annotated[int, Query(ge=1, lt=1 << 63)] = 1, most: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100
     ) -> Response:
         """Entries of this half's ledger from `first` on."""
         entries = half.ledger.entries(first, most)

@@ -7,11 +7,22 @@ from typing import NamedTuple, Protocol
 
 from wattseal.cryptosystems.errors import VerificationFailed
 from wattseal.cryptosystems.interface import Total
+from wattseal.cryptosystems.pads.label import check_key_id
+from wattseal.cryptosystems.secret import Secret
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.schemes import decryptor_of, labels_of, layout_of
 from wattseal.policy.dominance import Opened, check_dominance
 from wattseal.protocol.codec import Message
-from wattseal.protocol.errors import AttemptsExhausted, DominatedGroup, Refused, SignatureInvalid, VerificationRefused
+from wattseal.protocol.errors import (
+    AttemptsExhausted,
+    DominatedGroup,
+    MalformedMessage,
+    Refused,
+    RemoteError,
+    SignatureInvalid,
+    VerificationRefused,
+    WattsealError,
+)
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.release import PadGrant, PadRequest, Release, ReleaseRequest
 from wattseal.protocol.roster import Roster
@@ -36,6 +47,7 @@ class _Admitted(NamedTuple):
     roster: Roster
     members: dict[MeterId, int]
     item: bytes
+    check_key: Secret
 
 
 class _Histogram(Message):
@@ -62,37 +74,64 @@ class DecryptorService:
 
         Raises Rejected before anything is recorded, Refused after recording it, PeerUnavailable, LedgerBehind.
         """
-        half = self.half
-        statement = request.answer.approval.opened(half.trust.aggregator)
+        statement = request.answer.approval.opened(self.half.trust.aggregator)
+        self.half.compare_heads(request.seen)
+        # A finished release waits for nobody.
+        return self._finished(request, statement) or self._release(request, statement)
+
+    def _finished(self, request: ReleaseRequest, statement: TotalStatement) -> bytes | None:
+        digest = statement.digest()
+        done = self.half.ledger.release(digest)
+        if done is not None:
+            with self._recording(digest):
+                self.half.policy.check_purpose(request.purpose)
+        return done
+
+    def _release(self, request: ReleaseRequest, statement: TotalStatement) -> bytes:
         with self._one_at_a_time:
-            half.compare_heads(request.seen)
-            digest = statement.digest()
-            done = half.ledger.release(digest)
+            done = self._finished(request, statement)
             if done is not None:
-                half.policy.check_purpose(request.purpose)
                 return done
+            digest = statement.digest()
             with self._recording(digest):
                 admitted = self._admit(request, statement)
-            with self._recording(digest, admitted.item):
-                return self._open_and_sign(request, statement, admitted)
+                grant = self._attempt(request, admitted)
+                total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
+            with self._recording(digest, final_for=admitted.item):
+                self._check_dominance(statement, admitted, total)
+            return self._sign(request, statement, admitted, grant, total)
 
     def _admit(self, request: ReleaseRequest, statement: TotalStatement) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused."""
         half = self.half
         roster, members = half.permit(statement, request.purpose)
+        _check_flagged(request.answer.flagged, layout_of(statement.layout_id).intervals, len(members))
         item = statement.item(members)
         self._check_attempts(item)
         digest = statement.digest()
         half.ledger.intend(digest, request.answer.statement, statement.channel, statement.window, request.purpose)
-        return _Admitted(digest, roster, members, item)
+        check_key = half.vault.root.check_key(statement.region, month_of(statement.window))
+        return _Admitted(digest, roster, members, item, check_key)
 
-    def _open_and_sign(self, request: ReleaseRequest, statement: TotalStatement, admitted: _Admitted) -> bytes:
-        half, ledger = self.half, self.half.ledger
-        grant = self._ask_for_pads(request, admitted.digest)
+    def _attempt(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
+        """Count the attempt, then ask for pads: the head that the unblinder keeps covers it. No pads, no attempt."""
+        ledger = self.half.ledger
         ledger.attempt(admitted.item, admitted.digest)
-        total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
-        opened = Opened(frozenset(admitted.members), total.buckets, sum(total.reads))
-        self._check_dominance(statement, opened)
+        try:
+            return self._ask_for_pads(request, admitted)
+        except WattsealError:
+            ledger.withdraw(admitted.item, admitted.digest)
+            raise
+
+    def _sign(
+        self,
+        request: ReleaseRequest,
+        statement: TotalStatement,
+        admitted: _Admitted,
+        grant: PadGrant,
+        total: Total,
+    ) -> bytes:
+        half = self.half
         release = Release(
             statement=request.answer.statement,
             purpose=request.purpose,
@@ -103,19 +142,18 @@ class DecryptorService:
             unblinder_head=grant.head,
         )
         body = Envelope.issue(release, half.vault.signing_key).to_bytes()
-        histogram = _Histogram(
-            members=tuple(admitted.members), buckets=opened.buckets, total_wh=opened.total_wh
-        ).to_bytes()
-        ledger.finish(admitted.digest, statement.channel, statement.window, body, histogram)
+        histogram = _Histogram(members=tuple(admitted.members), buckets=total.buckets, total_wh=sum(total.reads))
+        half.ledger.finish(
+            admitted.digest, admitted.item, statement.channel, statement.window, body, histogram.to_bytes()
+        )
         return body
 
     @contextmanager
-    def _recording(self, digest: bytes, item: bytes | None = None) -> Iterator[None]:
-        """Record a refusal on its way out; dominance is an item's last word."""
+    def _recording(self, digest: bytes, final_for: bytes | None = None) -> Iterator[None]:
+        """Record a refusal on its way out, as the item's last word if one is given."""
         try:
             yield
         except Refused as refusal:
-            final_for = item if isinstance(refusal, DominatedGroup) else None
             self.half.ledger.refuse(digest, refusal.slug, final_for=final_for)
             raise
 
@@ -126,19 +164,24 @@ class DecryptorService:
         if self.half.ledger.attempts(item) >= MAX_ATTEMPTS:
             raise AttemptsExhausted(f"this total failed to open {MAX_ATTEMPTS} times")
 
-    def _ask_for_pads(self, request: ReleaseRequest, digest: bytes) -> PadGrant:
+    def _ask_for_pads(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
         half = self.half
         known = half.seen_of_other()
         ask = PadRequest(
             purpose=request.purpose,
             approval=request.answer.approval,
+            check_key_id=check_key_id(admitted.check_key),
             token=request.unblinder_token,
             head=half.head(),
             seen=(*request.seen, *(() if known is None else (known,))),
         )
-        answer = self._pads.grant(Envelope.issue(ask, half.vault.signing_key))
+        try:
+            answer = self._pads.grant(Envelope.issue(ask, half.vault.signing_key))
+        except (DominatedGroup, VerificationRefused, AttemptsExhausted) as error:
+            # Words that only this half may say of a total.
+            raise RemoteError(f"the unblinder answered '{error.slug}'") from None
         grant = answer.opened(PadGrant, half.trust.unblinder)
-        if grant.statement_digest != digest:
+        if grant.statement_digest != admitted.digest:
             raise SignatureInvalid("the unblinder answered about another statement")
         half.check_current(grant.head)
         half.compare_heads(grant.seen)
@@ -147,19 +190,26 @@ class DecryptorService:
     def _open(self, statement: TotalStatement, admitted: _Admitted, ciphertext: bytes, pad_sum: bytes) -> Total:
         """Every cause of failure, in the ciphertext or in the pads, is the one refusal."""
         secret_key = self.half.vault.secret_key
-        labels = labels_of(statement, admitted.members, secret_key.public.modulus_id)
+        check_key = admitted.check_key
+        labels = labels_of(statement, admitted.members, secret_key.public.modulus_id, check_key_id(check_key))
         tag_keys = self.half.meter_keys(admitted.roster, admitted.members)
-        check_key = self.half.vault.root.check_key(statement.region, month_of(statement.window))
         decryptor = decryptor_of(secret_key, statement.layout_id)
         try:
             return decryptor.open_total(ciphertext, pad_sum, labels, tag_keys, check_key)
         except VerificationFailed:
             raise VerificationRefused("verification failed") from None
 
-    def _check_dominance(self, statement: TotalStatement, opened: Opened) -> None:
+    def _check_dominance(self, statement: TotalStatement, admitted: _Admitted, total: Total) -> None:
         ledger = self.half.ledger
+        opened = Opened(frozenset(admitted.members), total.buckets, sum(total.reads))
         released = [
             _Histogram.from_bytes(kept).opened() for kept in ledger.opened_of(statement.channel, statement.window)
         ]
         edges = layout_of(statement.layout_id).upper_edges
         check_dominance(opened, released, edges, self.half.policy.largest_share_percent)
+
+
+def _check_flagged(flagged: tuple[int, ...], intervals: int, members: int) -> None:
+    """The counts are the aggregator's own word, but they are signed into a release that is final."""
+    if len(flagged) != intervals or max(flagged) > members:
+        raise MalformedMessage("the counts of flagged reads do not fit the statement")

@@ -16,13 +16,14 @@ from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import grant_of, permit_total
 from wattseal.policy.sets import Day
-from wattseal.protocol.errors import LedgerBehind, UnknownSubject
+from wattseal.protocol.errors import LedgerBehind, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, MeterKeysOfHalf, SealedKeys
 from wattseal.protocol.release import Head, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
 from wattseal.protocol.trust import TrustAnchors
 
 _USE_OF_METER_KEY: dict[HalfRole, Use] = {Role.DECRYPTOR: Use.TAG, Role.UNBLINDER: Use.PAD}
@@ -34,7 +35,14 @@ class Half:
     """One half of the key server, without what is particular to it."""
 
     def __init__(
-        self, vault: Vault, ledger: Ledger, registry: Registry, policy: Policy, tokens: Tokens, trust: TrustAnchors
+        self,
+        vault: Vault,
+        ledger: Ledger,
+        registry: Registry,
+        policy: Policy,
+        tokens: Tokens,
+        trust: TrustAnchors,
+        clock: Clock,
     ) -> None:
         self.role = vault.role
         self.vault = vault
@@ -43,7 +51,7 @@ class Half:
         self.policy = policy
         self.tokens = tokens
         self.trust = trust
-        self._behind = False
+        self._clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
         self._meter_key = lru_cache(maxsize=_KEYS_KEPT)(self._derive_meter_key)
 
@@ -57,30 +65,35 @@ class Half:
     def compare_heads(self, seen: Iterable[SignedHead]) -> None:
         """Take note of heads that others have seen of either half.
 
-        Raises LedgerBehind, from then on at every call, if one of this half's own is not in its ledger, and at
-        once if the other half showed an earlier ledger than it did before. Raises SignatureInvalid.
+        Raises LedgerBehind if one of this half's own is not in its ledger: from then on at every call, after a restart
+        too, until a ledger that has it is back. Raises it at once for two heads of the other half at one counter.
+        Raises SignatureInvalid.
         """
         for envelope in seen:
             self._compare(envelope)
-        if self._behind:
+        missed = self.ledger.seen(self.role)
+        if missed is not None and not self._has(Head.from_bytes(Envelope.from_bytes(missed).body)):
             raise LedgerBehind(f"the {self.role}'s ledger lacks entries that others have seen")
+
+    def _has(self, head: Head) -> bool:
+        return self.ledger.hash_at(head.counter) == head.hash
 
     def _compare(self, envelope: SignedHead) -> None:
         head = Head.from_bytes(envelope.body)
         envelope.opened(Head, self.trust.service(head.role))
-        if head.role is self.role:
-            self._behind = self._behind or self.ledger.hash_at(head.counter) != head.hash
-        else:
+        known = self.seen_of_other()
+        if head.role is not self.role:
+            if known is not None and _forked(Head.from_bytes(known.body), head):
+                raise LedgerBehind(f"the {head.role} has shown two ledgers")
+            self.ledger.note_seen(head.role, head.counter, envelope.to_bytes())
+        elif not self._has(head):
             self.ledger.note_seen(head.role, head.counter, envelope.to_bytes())
 
     def check_current(self, envelope: SignedHead) -> None:
         """The other half's own word of where it stands now. Raises LedgerBehind if it stood further before."""
         current = envelope.opened(Head, self.trust.service(_OTHER[self.role]))
         latest = self.seen_of_other()
-        known = Head.from_bytes(latest.body) if latest is not None else None
-        if known is not None and (
-            current.counter < known.counter or (current.counter == known.counter and current.hash != known.hash)
-        ):
+        if latest is not None and current.counter < Head.from_bytes(latest.body).counter:
             raise LedgerBehind(f"the {current.role}'s ledger is behind what the {self.role} has seen of it")
         self._compare(envelope)
 
@@ -92,6 +105,9 @@ class Half:
     def permit(self, statement: TotalStatement, purpose: str) -> tuple[Roster, dict[MeterId, int]]:
         """The statement's roster and members, if this half's policy and ledger permit it. Raises Refused, Rejected."""
         self.policy.check_purpose(purpose)
+        # Else an aggregator that is corrupt for an hour could pin every day to come.
+        if (statement.window + 1) * SECONDS_PER_DAY > self._clock():
+            raise WindowNotClosed(f"window {window_date(statement.window)} is not over yet")
         roster = self.registry.roster(statement.region, statement.window)
         key = self.registry.key(statement.key_id)
         largest_group = layout_of(statement.layout_id).largest_group
@@ -138,3 +154,7 @@ class Half:
         content = MeterKeysOfHalf(meter=row.meter, meter_key=meter_key, check_keys=check_keys)
         box = SealedBox(SealingKey(row.sealing_key)).encrypt(content.to_bytes())
         return SealedKeys(meter=row.meter, box=box)
+
+
+def _forked(a: Head, b: Head) -> bool:
+    return a.counter == b.counter and a.hash != b.hash

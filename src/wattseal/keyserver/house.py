@@ -14,6 +14,7 @@ from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
 from wattseal.keyserver.decryptor import DecryptorService, PadSource
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
+from wattseal.keyserver.schemes import public_key_of
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import load_policy, trial_policy
@@ -81,8 +82,10 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     ledger = resources.enter_context(Ledger(data / "ledger.sqlite"))
     ledger.verify_chain()
     policy = trial_policy() if options.policy is None else load_policy(options.policy)
-    registry = home.registry(trust, system_clock, replay=options.replay, least_change=policy.least_group)
-    return Half(Vault.open(home, role), ledger, registry, policy, home.tokens(), trust)
+    registry = home.registry(
+        trust, system_clock, replay=options.replay, least_change=policy.least_group, check_key=public_key_of
+    )
+    return Half(Vault.open(home, role), ledger, registry, policy, home.tokens(), trust, system_clock)
 
 
 def _remote_pads(resources: ExitStack, options: HalfOptions) -> PadSource:

@@ -35,6 +35,7 @@ class EntryKind(StrEnum):
 
     INTENT = "intent"
     ATTEMPT = "attempt"
+    WITHDRAWAL = "withdrawal"
     REFUSAL = "refusal"
     RELEASE = "release"
 
@@ -115,6 +116,12 @@ class Ledger:
             self._append(EntryKind.ATTEMPT, {"item": item.hex(), "statement": digest.hex()})
             self._run("INSERT INTO items VALUES (?, 1, NULL) ON CONFLICT DO UPDATE SET attempts = attempts + 1", item)
 
+    def withdraw(self, item: bytes, digest: bytes) -> None:
+        """Take the last attempt back: it came to nothing before anything was opened."""
+        with self._transaction():
+            self._append(EntryKind.WITHDRAWAL, {"item": item.hex(), "statement": digest.hex()})
+            self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
+
     def refusal(self, item: bytes) -> str | None:
         """Why the item is refused for good, if it is."""
         row = self._one("SELECT refusal FROM items WHERE item = ?", item)
@@ -131,19 +138,22 @@ class Ledger:
         row = self._one("SELECT release FROM releases WHERE digest = ?", digest)
         return row[0] if row else None
 
-    def finish(self, digest: bytes, channel: Channel, window: Window, release: bytes, opened: bytes) -> None:
-        """Record a release, and what the dominance test needs to know of it later."""
+    def finish(
+        self, digest: bytes, item: bytes, channel: Channel, window: Window, release: bytes, opened: bytes
+    ) -> None:
+        """Record a release, and what the dominance test needs to know of it later; its attempt did not fail."""
         with self._transaction():
             body = {"statement": digest.hex(), "release": hashlib.sha256(release).hexdigest()}
             self._append(EntryKind.RELEASE, body)
             self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?)", digest, channel, window, release, opened)
+            self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
 
     def opened_of(self, channel: Channel, window: Window) -> list[bytes]:
         rows = self._all("SELECT opened FROM releases WHERE channel = ? AND window = ?", channel, window)
         return [row[0] for row in rows]
 
     def seen(self, role: str) -> bytes | None:
-        """The latest signed head of the other half that this one has seen."""
+        """The latest signed head that this half was shown: the other's, or one of its own that it does not have."""
         row = self._one("SELECT head FROM seen WHERE role = ?", role)
         return row[0] if row else None
 
@@ -168,7 +178,8 @@ class Ledger:
             try:
                 yield
             except BaseException:
-                self._run("ROLLBACK")
+                if self._database.in_transaction:  # SQLite ends it by itself when the disk is full
+                    self._run("ROLLBACK")
                 raise
             self._run("COMMIT")
 

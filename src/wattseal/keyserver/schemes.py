@@ -1,5 +1,6 @@
 """From a suite and a layout to the objects that open it; the only place of the key server that names a scheme."""
 
+from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.interface import Decryptor, Unblinder
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
@@ -8,7 +9,7 @@ from wattseal.cryptosystems.paillier.layout import LAYOUTS_BY_ID, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, PaillierParameters
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
-from wattseal.protocol.errors import UnknownSubject
+from wattseal.protocol.errors import MalformedMessage, UnknownSubject
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.statement import TotalStatement
@@ -30,7 +31,11 @@ def layout_of(layout_id: bytes) -> SlotLayout:
 
 
 def public_key_of(notice: KeyNotice) -> PublicKey:
-    return PublicKey.from_bytes(parameters_of(notice.suite), notice.public_key)
+    """Raises UnknownSubject for another suite, MalformedMessage for bytes that are no key of it."""
+    try:
+        return PublicKey.from_bytes(parameters_of(notice.suite), notice.public_key)
+    except ParameterError as error:
+        raise MalformedMessage(f"key {notice.key_id}: {error}") from None
 
 
 def unblinder_of(notice: KeyNotice) -> Unblinder:
@@ -41,8 +46,10 @@ def decryptor_of(secret_key: SecretKey, layout_id: bytes) -> Decryptor:
     return PaillierDecryptor(secret_key, layout_of(layout_id))
 
 
-def labels_of(statement: TotalStatement, members: dict[MeterId, int], modulus_id: bytes) -> list[Label]:
-    """The label of each member's report, in the order of `members`."""
+def labels_of(
+    statement: TotalStatement, members: dict[MeterId, int], modulus_id: bytes, check_key: bytes
+) -> list[Label]:
+    """The label of each member's report, in the order of `members`; `check_key` is the id of the month's."""
     start, end = window_minutes(statement.window)
     return [
         Label(
@@ -56,6 +63,7 @@ def labels_of(statement: TotalStatement, members: dict[MeterId, int], modulus_id
             end=end,
             key_id=statement.key_id,
             number=number,
+            check_key_id=check_key,
         )
         for meter, number in members.items()
     ]

@@ -38,7 +38,7 @@ class UnblinderService:
             half.ledger.intend(digest, request.approval.statement, statement.channel, statement.window, request.purpose)
             grant = PadGrant(
                 statement_digest=digest,
-                pad_sum=self._pads(statement, roster, members),
+                pad_sum=self._pads(statement, roster, members, request.check_key_id),
                 head=half.head(),
                 seen=() if earlier is None else (earlier,),
             )
@@ -51,7 +51,7 @@ class UnblinderService:
             self.half.ledger.refuse(statement.digest(), refusal.slug)
             raise
 
-    def _pads(self, statement: TotalStatement, roster: Roster, members: dict[MeterId, int]) -> bytes:
+    def _pads(self, statement: TotalStatement, roster: Roster, members: dict[MeterId, int], check_key: bytes) -> bytes:
         notice = self.half.registry.key(statement.key_id)
-        labels = labels_of(statement, members, public_key_of(notice).modulus_id)
+        labels = labels_of(statement, members, public_key_of(notice).modulus_id, check_key)
         return unblinder_of(notice).pad_sum(labels, self.half.meter_keys(roster, members))

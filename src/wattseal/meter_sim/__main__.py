@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wattseal.edge.command import log_to_stderr, run
+from wattseal.edge.command import log_to_stderr, run_role
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Suite
 from wattseal.protocol.time import parse_window
@@ -98,7 +98,7 @@ def _mapping(columns: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    run(cli)
+    run_role(cli)
 
 
 if __name__ == "__main__":

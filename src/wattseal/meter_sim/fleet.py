@@ -92,10 +92,12 @@ def enrol(
     sealing = {meter.meter: meter.sealing for meter in state.meters()}
     opened = [_open_box(sealing, box.meter, box.box) for box in enrolment.boxes]
     check_keys = opened[0].check_keys
+    if check_keys.keys() != (set(request.months) if role is Role.DECRYPTOR else set()):
+        raise MalformedMessage("the enrolment does not hold the check keys that were asked for")
     if any(keys.check_keys != check_keys for keys in opened):
         raise MalformedMessage("the enrolment gives meters of one region different check keys")
+    state.keep_check_keys(check_keys)
     state.keep_meter_keys(_KEY_COLUMN[role], ((keys.meter_key, keys.meter) for keys in opened))
-    state.keep_check_keys(check_keys.items())
 
 
 def _open_box(sealing: dict[MeterId, bytes], meter: MeterId, box: bytes) -> MeterKeysOfHalf:

@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 from numpy.typing import NDArray
 
 from wattseal.cryptosystems.interface import MeterKeys
-from wattseal.cryptosystems.pads.label import Label
+from wattseal.cryptosystems.pads.label import Label, check_key_id
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, PaillierParameters
@@ -100,8 +100,8 @@ def _end_with_parent() -> None:
 
 def _seal(part: Unsealed, modulus_id: bytes) -> list[bytes]:
     assert _encryptor is not None  # noqa: S101 - the initializer ran
-    labels = [_label(header, modulus_id) for header in part.headers]
     keys = [MeterKeys(Secret(key.pad_key), Secret(key.tag_key), Secret(key.check_key)) for key in part.keys]
+    labels = [_label(header, modulus_id, key.check_key) for header, key in zip(part.headers, keys, strict=True)]
     ciphertexts = _encryptor.encrypt(part.reads, labels, keys)
     return [
         seal_report(header, ciphertext, SigningKey(key.identity))
@@ -109,7 +109,7 @@ def _seal(part: Unsealed, modulus_id: bytes) -> list[bytes]:
     ]
 
 
-def _label(header: Header, modulus_id: bytes) -> Label:
+def _label(header: Header, modulus_id: bytes, check_key: Secret) -> Label:
     return Label(
         suite=header.suite,
         modulus_id=modulus_id,
@@ -121,4 +121,5 @@ def _label(header: Header, modulus_id: bytes) -> Label:
         end=header.end,
         key_id=header.key_id,
         number=header.number,
+        check_key_id=check_key_id(check_key),
     )

@@ -5,7 +5,7 @@ One SQLite file, synchronous=FULL. It must never be restored from a copy: an old
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -99,9 +99,13 @@ class FleetState:
         with self._transaction():
             self._database.executemany(f"UPDATE meters SET {column} = ? WHERE meter = ?", keys)  # noqa: S608
 
-    def keep_check_keys(self, keys: Iterable[tuple[str, bytes]]) -> None:
+    def keep_check_keys(self, keys: Mapping[str, bytes]) -> None:
+        """By month, for good. Raises UsageError if one differs from what was kept: its giver would tell meters apart."""
+        known = self.check_keys()
+        if any(known.get(month, key) != key for month, key in keys.items()):
+            raise UsageError("the decryptor hands out another check key for a month than it did before")
         with self._transaction():
-            self._database.executemany("INSERT OR REPLACE INTO check_keys VALUES (?, ?)", keys)
+            self._database.executemany("INSERT OR IGNORE INTO check_keys VALUES (?, ?)", keys.items())
 
     def check_keys(self) -> dict[str, bytes]:
         return dict(self._database.execute("SELECT month, key FROM check_keys"))

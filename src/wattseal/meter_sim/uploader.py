@@ -16,7 +16,8 @@ BATCH = 1000
 REPORTS = "application/vnd.wattseal.reports"
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.2, 10.0
 _KEPT = ("accepted", "duplicate", "late")
-_NOT_YET = "early"
+# Not the report's fault: a window that is not over, or a roster or key that the aggregator does not have yet.
+_NOT_YET = ("early", "unknown-region", "unknown-meter", "unknown-key")
 
 
 class Uploader:
@@ -45,7 +46,7 @@ class Uploader:
             self._state.settle(outcomes)
             settled += len(outcomes)
             if not outcomes:
-                raise PeerUnavailable("the aggregator says that these windows are not over yet: send again later")
+                raise PeerUnavailable("the aggregator cannot take these windows yet: send again later")
         return settled
 
     def _send(self, batch: list[tuple[Slot, bytes]]) -> list[tuple[Slot, State, str]]:
@@ -53,7 +54,7 @@ class Uploader:
         words = self._statuses(self._post_patiently(body), len(batch))
         outcomes = []
         for (slot, _), (word, reason) in zip(batch, words, strict=True):
-            if reason == _NOT_YET:
+            if reason in _NOT_YET:
                 continue
             state = State.ACKNOWLEDGED if word in _KEPT else State.FAILED
             outcomes.append((slot, state, f"{word}: {reason}" if reason else word))

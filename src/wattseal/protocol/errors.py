@@ -174,7 +174,9 @@ def from_problem(document: object) -> WattsealError:
     if not isinstance(document, dict):
         return RemoteError("the answer is not a problem document")
     slug = str(document.get("type", "")).removeprefix(PROBLEM_PREFIX)
-    return _BY_SLUG.get(slug, RemoteError)(str(document.get("detail", ""))[:500])
+    # Another role's words reach logs and terminals: no line breaks, no control sequences.
+    detail = "".join(c if c.isprintable() else " " for c in str(document.get("detail", ""))[:500])
+    return _BY_SLUG.get(slug, RemoteError)(detail)
 
 
 def _tree(root: type[WattsealError]) -> list[type[WattsealError]]:

@@ -27,6 +27,12 @@ SignedHead = Envelope
 """Of a Head."""
 
 
+class SeenHeads(Message):
+    """The latest heads that a collector knows, one a half, shown to each half directly."""
+
+    heads: Annotated[Many[SignedHead], Field(max_length=2)] = ()
+
+
 class ReleaseRequest(Message):
     """Collector to decryptor. `seen` are the latest heads that the collector knows, of either half."""
 
@@ -37,10 +43,15 @@ class ReleaseRequest(Message):
 
 
 class PadRequest(Message):
-    """Decryptor to unblinder: the statement and its approval, never a ciphertext."""
+    """Decryptor to unblinder: the statement and its approval, never a ciphertext.
+
+    `check_key_id` names the check key under which the decryptor says that every member sealed; pads are given for
+    reports under that one only.
+    """
 
     purpose: Purpose
     approval: Approval
+    check_key_id: Annotated[Bytes, Field(min_length=16, max_length=16)]
     token: Token
     head: SignedHead
     seen: Annotated[Many[SignedHead], Field(max_length=3)] = ()

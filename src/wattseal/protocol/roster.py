@@ -4,8 +4,10 @@ import itertools
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
+from nacl.bindings import crypto_scalarmult
+from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from wattseal.protocol.codec import Bytes, Bytes32, Digest, Many, Message, Signature
 from wattseal.protocol.errors import MalformedMessage, UnknownSubject
@@ -22,9 +24,19 @@ from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.trust import TrustAnchors
 
 MAX_METERS = 16_384
+_ANY_SCALAR = bytes(31) + b"\x40"
 Interval = Literal[15, 30, 60]
 # Plain ASCII: look-alikes would defeat "each service point once", and control signs reach people's tables.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,63}$")]
+
+
+def _usable_sealing_key(key: bytes) -> bytes:
+    """Raises ValueError for the few keys of low order: nothing can be sealed to them, so no region be enrolled."""
+    try:
+        crypto_scalarmult(_ANY_SCALAR, key)
+    except CryptoError:
+        raise ValueError("not an X25519 key that anything can be sealed to") from None
+    return key
 
 
 class RosterRow(Message):
@@ -32,7 +44,7 @@ class RosterRow(Message):
 
     meter: MeterField
     identity_key: Bytes32
-    sealing_key: Bytes32
+    sealing_key: Annotated[Bytes32, AfterValidator(_usable_sealing_key)]
     service_point: Name
     account: Name
     cohort: CohortField

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -193,7 +194,7 @@ async def test_only_its_owner_can_enter(tmp_path: Path, length: int) -> None:
     async with Supervisor(directory) as supervisor:
         assert supervisor.socket == socket
     if socket.parent != directory:
-        socket.parent.rmdir()
+        shutil.rmtree(socket.parent)
 
 
 async def test_replaced_socket_directory_is_not_trusted(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ async def test_replaced_socket_directory_is_not_trusted(tmp_path: Path) -> None:
     async with Supervisor(directory) as supervisor:
         home = supervisor.socket.parent
         assert home != exposed
-    home.rmdir()
+    shutil.rmtree(home)
 
 
 async def test_directory_open_to_others_is_refused(tmp_path: Path) -> None:

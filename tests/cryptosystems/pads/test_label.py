@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.cryptosystems.paillier.vectors import label, load
 from wattseal.cryptosystems.errors import ParameterError
-from wattseal.cryptosystems.pads.label import Label, Use
+from wattseal.cryptosystems.pads.label import Label, Use, check_key_id
+from wattseal.cryptosystems.secret import Secret
 
 LABEL = Label(1, b"m" * 16, "north", "meter-1", 1, 1, 0, 1440, 1, 0)
 
@@ -24,6 +25,7 @@ labels = st.builds(
     end=st.integers(0, 0xFFFF_FFFF),
     key_id=st.integers(0, 0xFFFF_FFFF),
     number=st.integers(0, 0xFF),
+    check_key_id=st.one_of(st.just(b""), st.binary(min_size=16, max_size=16)),
 )
 uses = st.sampled_from(Use)
 chunks = st.integers(0, 0xFFFF)
@@ -123,3 +125,21 @@ def test_the_vector() -> None:
     assert name.encode(Use.PAD, 1).hex() == vector["chunk_1"]
     assert name.encode_shared(Use.WEIGHT).hex() == vector["shared"]
     assert name.encode_without_meter(Use.A).hex() == vector["without_meter"]
+
+
+def test_a_label_bound_to_a_check_key_is_another_form() -> None:
+    bound = LABEL._replace(check_key_id=b"c" * 16)
+    plain = LABEL.encode(Use.PAD)
+    assert bound.encode(Use.PAD) == plain.replace(b"\x02\x00\x07meter-1", b"\x03\x00\x07meter-1" + b"c" * 16)
+    assert bound.encode_shared(Use.WEIGHT) == LABEL.encode_shared(Use.WEIGHT)
+
+
+@pytest.mark.parametrize("size", [1, 15, 17])
+def test_a_check_key_id_of_another_size(size: int) -> None:
+    with pytest.raises(ParameterError, match="check key id"):
+        LABEL._replace(check_key_id=bytes(size)).encode(Use.PAD)
+
+
+def test_check_key_ids_name_check_keys() -> None:
+    assert check_key_id(Secret(b"a" * 32)) != check_key_id(Secret(b"b" * 32))
+    assert len(check_key_id(Secret(b"a" * 32))) == 16

@@ -1,5 +1,6 @@
 """Labels: the one name of everything that is derived from a key and must never be derived twice."""
 
+import hashlib
 import struct
 from enum import StrEnum
 from functools import lru_cache
@@ -7,13 +8,15 @@ from typing import NamedTuple
 
 from wattseal.cryptosystems.encoding import length_prefixed, utf8
 from wattseal.cryptosystems.errors import ParameterError
+from wattseal.cryptosystems.secret import Secret
 
 PROTOCOL_VERSION = 1
 
 # suite, kind, channel, start, end, key id, chunk
 _NUMBERS = struct.Struct(">HBBIIIH")
-# What follows the shared part: nothing, the number, or the number and the meter.
-_SHARED, _NUMBERED, _FULL = b"\x00", b"\x01", b"\x02"
+# What follows the shared part: nothing; the number; number and meter; number, meter and check key id.
+_SHARED, _NUMBERED, _FULL, _BOUND = b"\x00", b"\x01", b"\x02", b"\x03"
+CHECK_KEY_ID_BYTES = 16
 
 
 class Use(StrEnum):
@@ -31,7 +34,12 @@ class Use(StrEnum):
 
 
 class Label(NamedTuple):
-    """Names one report. `start` and `end` are UTC minutes since 1970 of its window or segment."""
+    """Names one report. `start` and `end` are UTC minutes since 1970 of its window or segment.
+
+    `check_key_id` binds pads and tags to the check key that the report is sealed under. Else a decryptor that gave one
+    meter another check key than its neighbors could read a linear form of that meter's reads off the check value of an
+    honest total; with it, the pads of reports under different check keys do not cancel.
+    """
 
     suite: int
     modulus_id: bytes
@@ -43,13 +51,17 @@ class Label(NamedTuple):
     end: int
     key_id: int
     number: int
+    check_key_id: bytes = b""
 
     def encode(self, use: Use, chunk: int = 0) -> bytes:
         """Injective encoding of all fields. Raises ParameterError for a field out of range."""
-        meter = utf8(self.meter)
+        meter, check = utf8(self.meter), self.check_key_id
         if not 0 <= self.number <= 0xFF or len(meter) > 0xFF:
             raise ParameterError("label: number and the length of the meter's id must be below 256")
-        return b"%b%b%c%c%b" % (self._shared(use, chunk), _FULL, self.number, len(meter), meter)
+        if len(check) not in (0, CHECK_KEY_ID_BYTES):
+            raise ParameterError(f"label: a check key id has {CHECK_KEY_ID_BYTES} bytes, not {len(check)}")
+        form = _BOUND if check else _FULL
+        return b"%b%b%c%c%b%b" % (self._shared(use, chunk), form, self.number, len(meter), meter, check)
 
     def encode_without_meter(self, use: Use, chunk: int = 0) -> bytes:
         """For what all meters of one window or segment, key id and number have in common."""
@@ -62,8 +74,13 @@ class Label(NamedTuple):
         return self._shared(use, chunk) + _SHARED
 
     def _shared(self, use: Use, chunk: int) -> bytes:
-        suite, modulus_id, region, _, kind, channel, start, end, key_id, _ = self
+        suite, modulus_id, region, _, kind, channel, start, end, key_id, *_ = self
         return _encode_shared(suite, modulus_id, region, kind, channel, start, end, key_id, use, chunk)
+
+
+def check_key_id(check_key: Secret) -> bytes:
+    """What labels name a check key by; tells nothing about it."""
+    return hashlib.sha256(b"wattseal/check-key-id/1" + check_key.expose()).digest()[:CHECK_KEY_ID_BYTES]
 
 
 @lru_cache(maxsize=1024)
