@@ -32,3 +32,11 @@ def unpack(packed: int, table: NaiveTable) -> tuple[list[int], int, bool]:
 
 def limbs_of(number: int, count: int) -> list[int]:
     return [number >> 64 * limb & (1 << 64) - 1 for limb in range(count)]
+
+
+def mask_words(reads: Sequence[int], edges: Sequence[int], weights: Sequence[Sequence[int]]) -> list[int]:
+    """One word a slot, then the check words, modulo 2^64."""
+    bucket = bucket_of(sum(reads), edges)
+    values = [*reads, 1, *(int(i == bucket) for i in range(len(edges) + 1))]
+    checks = [sum(weight * value for weight, value in zip(own, values, strict=True)) for own in weights]
+    return [*values, *(check % (1 << 64) for check in checks)]

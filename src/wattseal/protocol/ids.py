@@ -52,6 +52,7 @@ class Suite(IntEnum):
     """Cryptosystem with its size. Numbers from 128 on are insecure ones, for comparison and tests."""
 
     PAILLIER_3072 = 1
+    MASKING = 3
     INSECURE_PAILLIER_2048 = 129
     INSECURE_PAILLIER_TEST = 130
 

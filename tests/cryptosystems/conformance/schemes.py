@@ -5,7 +5,7 @@ A further scheme joins by adding itself to `SCHEMES`.
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -15,12 +15,20 @@ from numpy.typing import NDArray
 
 from tests.cryptosystems.paillier.vectors import layout, secret_key
 from wattseal.cryptosystems.interface import Decryptor, Encryptor, Evaluator, MeterKeys, Total, Unblinder
+from wattseal.cryptosystems.masking.decryptor import MaskingDecryptor
+from wattseal.cryptosystems.masking.encryptor import MaskingEncryptor
+from wattseal.cryptosystems.masking.evaluator import MaskingEvaluator
+from wattseal.cryptosystems.masking.parameters import MODULUS_ID, SUITE, MaskingParameters
+from wattseal.cryptosystems.masking.unblinder import MaskingUnblinder
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
-from wattseal.cryptosystems.paillier.layout import SlotLayout
+from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
 from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.paillier.reference.decryptor import ReferenceDecryptor
+from wattseal.cryptosystems.paillier.reference.encryptor import ReferenceEncryptor
+from wattseal.cryptosystems.paillier.reference.evaluator import ReferenceEvaluator
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.secret import Secret
 
@@ -61,6 +69,20 @@ class PaillierAttacker:
     def _encode(self, number: mpz) -> bytes:
         encoded: bytes = number.to_bytes(self._public.parameters.ciphertext_bytes, "little")
         return encoded
+
+
+class MaskingAttacker:
+    def add_to_slot(self, ciphertext: bytes, slot: int, amount: int) -> bytes:
+        """The first check word is meant by the check slot."""
+        words = np.frombuffer(ciphertext, dtype="<u8").copy()
+        words[slot : slot + 1] += np.uint64(amount % (1 << 64))
+        return words.tobytes()
+
+    def shift_slots(self, ciphertext: bytes) -> bytes:
+        return bytes(8) + ciphertext[:-8]
+
+    def rerandomize(self, ciphertext: bytes) -> bytes:
+        return ciphertext
 
 
 @dataclass(frozen=True)
@@ -150,7 +172,38 @@ def paillier(size: str) -> Scheme:
     )
 
 
+@lru_cache
+def reference(size: str) -> Scheme:
+    """Paillier by python-paillier."""
+    key, slots = secret_key(size), layout(size)
+    return replace(
+        paillier(size),
+        encryptor=ReferenceEncryptor(key.public, slots),
+        evaluator=ReferenceEvaluator(key.public),
+        decryptor=ReferenceDecryptor(key, slots),
+    )
+
+
+def masking(slots: SlotLayout) -> Scheme:
+    parameters = MaskingParameters(slots)
+    return Scheme(
+        suite=SUITE,
+        modulus_id=MODULUS_ID,
+        layout=slots,
+        encryptor=MaskingEncryptor(parameters),
+        evaluator=MaskingEvaluator(parameters),
+        unblinder=MaskingUnblinder(parameters),
+        decryptor=MaskingDecryptor(parameters),
+        attacker=MaskingAttacker(),
+    )
+
+
 SCHEMES: dict[str, Callable[[], Scheme]] = {
     "paillier-insecure-1024": lambda: paillier("insecure_1024"),
     "paillier-3072": lambda: paillier("3072"),
+    "python-paillier-insecure-1024": lambda: reference("insecure_1024"),
+    "masking-small": lambda: masking(layout("insecure_1024")),
+    "masking-15-minutes": lambda: masking(DEFAULT_LAYOUTS[15]),
+    "masking-30-minutes": lambda: masking(DEFAULT_LAYOUTS[30]),
+    "masking-60-minutes": lambda: masking(DEFAULT_LAYOUTS[60]),
 }
