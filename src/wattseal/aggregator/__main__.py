@@ -59,7 +59,7 @@ def serve(
     """Serve until stopped; prints `ready URL` once it listens."""
     from wattseal.aggregator.app import Parts, aggregator_app
     from wattseal.aggregator.door import HORIZON_DAYS
-    from wattseal.aggregator.schemes import evaluator_of
+    from wattseal.aggregator.schemes import check_notice
     from wattseal.aggregator.store import embedded_url
     from wattseal.edge.home import SERVICE, Home
     from wattseal.edge.serving import Listen, serve
@@ -74,7 +74,7 @@ def serve(
         store_url=embedded_url(data.absolute() / "store") if store is None else store,
         allow_loss=allow_loss,
         registry=home.registry(
-            home.trust(), system_clock, replay=replay, least_change=rules.least_group, check_key=evaluator_of
+            home.trust(), system_clock, replay=replay, least_change=rules.least_group, check_key=check_notice
         ),
         tokens=home.tokens(),
         policy=rules,

@@ -113,16 +113,17 @@ class Door:
         report.verify(row.identity_key)
 
     def _not_ciphertexts(self, checked: list[Report | Reason]) -> Iterator[int]:
-        by_key: dict[int, list[int]] = {}
+        alike: dict[tuple[int, bytes], list[int]] = {}
         for position, found in enumerate(checked):
             if isinstance(found, Report):
-                by_key.setdefault(found.header.key_id, []).append(position)
-        for key_id, positions in by_key.items():
+                alike.setdefault((found.header.key_id, found.header.layout_id), []).append(position)
+        for (key_id, layout_id), positions in alike.items():
             ciphertexts = [found.ciphertext for i in positions if isinstance(found := checked[i], Report)]
-            yield from (positions[i] for i in self.evaluator(self._registry.key(key_id)).malformed(ciphertexts))
+            evaluator = self.evaluator(self._registry.key(key_id), layout_id)
+            yield from (positions[i] for i in evaluator.malformed(ciphertexts))
 
-    def evaluator(self, notice: KeyNotice) -> Evaluator:
-        return self._evaluator(notice)
+    def evaluator(self, notice: KeyNotice, layout_id: bytes) -> Evaluator:
+        return self._evaluator(notice, layout_id)
 
 
 def _entry(report: Report) -> Entry:

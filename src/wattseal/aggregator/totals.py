@@ -73,7 +73,7 @@ class Totals:
 
     def _fold(self, statement: TotalStatement, reports: list[Report]) -> Answer:
         layout, key = layout_of(statement.layout_id), self.registry.key(statement.key_id)
-        ciphertext = self.door.evaluator(key).sum_many([report.ciphertext for report in reports])
+        ciphertext = self.door.evaluator(key, statement.layout_id).sum_many([report.ciphertext for report in reports])
         return Answer.issue(statement, ciphertext, _flagged(reports, layout.intervals), self.signing_key)
 
 

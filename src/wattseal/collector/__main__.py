@@ -1,7 +1,6 @@
 """The `wattseal` command line. Heavy imports wait until a verb needs them, so that help answers at once."""
 
 import json
-import signal
 import sys
 from collections.abc import Mapping
 from datetime import date
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattseal import __version__
+from wattseal.edge.command import clean_up_on_sigterm
 from wattseal.edge.command import run as run_command
 from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Suite
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +26,11 @@ Directory = Annotated[
 ]
 Region = Annotated[str, typer.Option(help="Region of the cohort.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy pack (TOML); the trial policy if absent.")]
+Scheme = Annotated[
+    str, typer.Option(help="paillier: public key; masking: symmetric, hundreds of times cheaper for meters.")
+]
 DEFAULT_DIR = Path("wattseal-data")
 REGION = "region-1"
-_TERMINATED = 128 + signal.SIGTERM
 
 
 @cli.callback(invoke_without_command=True)
@@ -58,7 +61,7 @@ def run(
     more: Annotated[list[Path] | None, typer.Argument(help="Further interval files.")] = None,
     interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; found from the reads if absent.")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Only the first days of the reads (UTC).")] = None,
-    scheme: Annotated[str, typer.Option(help="paillier")] = "paillier",
+    scheme: Scheme = "paillier",
     timezone: Annotated[str | None, typer.Option(help="Of times without one: America/Los_Angeles, or +10:00.")] = None,
     column: Annotated[
         list[str] | None, typer.Option("--map", help="COLUMN=delivered or COLUMN=received, for a wide file.")
@@ -72,21 +75,20 @@ def run(
     from wattseal.collector.run import RunOptions
     from wattseal.collector.run import run as order
 
-    if scheme != "paillier":
-        raise UsageError(f"--scheme is paillier, not '{scheme}'")
+    suite = Suite.of_scheme(scheme)
     given = {"--interval": interval, "--days": days, "--timezone": timezone, "--stamps": stamps}
     words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     words += [word for pair in column or [] for word in ("--map", pair)]
-    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, tuple(words))
+    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, suite, tuple(words))
     _show(order(options, _console()), as_json)
 
 
 @cli.command()
-def up(directory: Directory = DEFAULT_DIR, policy: PolicyFile = None) -> None:
-    """Start every role on this machine and stay; Ctrl-C stops them."""
+def up(directory: Directory = DEFAULT_DIR, policy: PolicyFile = None, scheme: Scheme = "paillier") -> None:
+    """Start every role on this machine and stay; Ctrl-C stops them. The scheme is chosen the first time."""
     from wattseal.collector.up import up as order
 
-    order(directory, policy, _console())
+    order(directory, policy, Suite.of_scheme(scheme), _console())
 
 
 @cli.command()
@@ -190,8 +192,7 @@ def main() -> None:
         import os
 
         os.execv(sys.executable, [sys.executable, "-m", _ROLES[sys.argv[1]], *sys.argv[2:]])  # noqa: S606
-    # Ended by its parent or the machine, a verb cleans up as on Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    clean_up_on_sigterm()
     run_command(cli)
 
 

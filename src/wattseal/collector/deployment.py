@@ -16,7 +16,9 @@ from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, read_private, write_private
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import PeerUnavailable, UsageError
-from wattseal.protocol.ids import Role
+from wattseal.protocol.ids import Role, Suite
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.signing import Envelope
 from wattseal.protocol.trust import TrustAnchors
 
 AGGREGATOR, DECRYPTOR, UNBLINDER = Role.AGGREGATOR, Role.DECRYPTOR, Role.UNBLINDER
@@ -55,6 +57,11 @@ class Places:
     def token(self, role: Role, scope: Scope) -> str:
         return read_private(self.tokens / f"{role}.{scope}").decode()
 
+    def suite(self) -> int:
+        """Of the key that the deployment was made with."""
+        notice = Envelope.from_bytes((self.of(DECRYPTOR) / "key-notice.json").read_bytes())
+        return notice.opened(KeyNotice, self.trust_anchors().decryptor).suite
+
     def trust_anchors(self) -> TrustAnchors:
         return TrustAnchors.parse(self.trust.read_bytes())
 
@@ -66,7 +73,7 @@ class Places:
             raise UsageError(f"no services are known in {self.directory}: start them with wattseal up") from None
 
 
-def create(places: Places) -> None:
+def create(places: Places, suite: Suite = Suite.PAILLIER_3072) -> None:
     """Keys, tokens and pinned trust for every role. Raises UsageError if something is there already."""
     if places.trust.exists():
         raise UsageError(f"{places.directory} holds a deployment already")
@@ -75,7 +82,7 @@ def create(places: Places) -> None:
     roles = (AGGREGATOR, DECRYPTOR, UNBLINDER)
     with ThreadPoolExecutor() as pool:
         fleet = pool.submit(order, "meter_sim", "init", "--fleet", places.fleet)
-        public = dict(zip(roles, pool.map(lambda role: _init(places, role), roles), strict=True))
+        public = dict(zip(roles, pool.map(lambda role: _init(places, role, suite), roles), strict=True))
         utility = fleet.result()["utility"]
     trust: dict[str, str] = {
         "utility": utility,
@@ -89,9 +96,10 @@ def create(places: Places) -> None:
     write_private(places.trust, anchors.to_bytes())
 
 
-def _init(places: Places, role: Role) -> dict[str, Any]:
+def _init(places: Places, role: Role, suite: Suite) -> dict[str, Any]:
     write_private(places.passphrase(role), secrets.token_urlsafe(24).encode())
     particular: list[str | Path] = ["--role", role, "--first-window", _FIRST_DATE, "--last-window", _LAST_DATE]
+    particular += ["--suite", str(int(suite))]
     public = order(
         _MODULE[role],
         "init",

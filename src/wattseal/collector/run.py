@@ -12,6 +12,7 @@ from wattseal.collector.trial import REGION, Sent, Trial, dates_between, open_tr
 from wattseal.edge.private_files import private_directory
 from wattseal.policy.pack import load_policy, trial_policy
 from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Suite
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class RunOptions:
     out: Path
     neighbors: int
     policy_file: Path | None
+    suite: Suite
     reads_options: tuple[str, ...]
 
 
@@ -33,7 +35,7 @@ def run(options: RunOptions, console: Console) -> dict[str, Any]:
     policy = trial_policy() if options.policy_file is None else load_policy(options.policy_file)
     check_out(options.out)
     files = [word for path in options.reads for word in ("--reads", str(path))]
-    with open_trial(policy, options.policy_file, console) as trial:
+    with open_trial(policy, options.policy_file, console, options.suite) as trial:
         with trial.stage("reading the files, making the meters' keys"):
             facts = trial.prepare(*files, "--simulate", str(options.neighbors), *options.reads_options)
             trial.check_size(int(facts["meters"]))

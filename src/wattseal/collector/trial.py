@@ -26,7 +26,7 @@ from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.policy.pack import Policy
 from wattseal.protocol.errors import Contradiction, Refused, UsageError
-from wattseal.protocol.ids import Channel, CohortId, RegionId
+from wattseal.protocol.ids import Channel, CohortId, RegionId, Suite
 from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.time import parse_window
 
@@ -51,6 +51,7 @@ class Trial:
     policy: Policy
     policy_file: Path | None
     console: Console
+    suite: Suite = Suite.PAILLIER_3072
     stages: list[Stage] = field(default_factory=list)
 
     @contextmanager
@@ -62,7 +63,8 @@ class Trial:
 
     def prepare(self, *reads: str | Path) -> dict[str, Any]:
         """Make the fleet and its roster; facts about the reads. Raises UsageError for reads that cannot be used."""
-        return order("meter_sim", "prepare", "--fleet", self.places.fleet, "--roster", self.places.roster, *reads)
+        place = ("--fleet", self.places.fleet, "--roster", self.places.roster, "--suite", str(int(self.suite)))
+        return order("meter_sim", "prepare", *place, *reads)
 
     def check_size(self, meters: int) -> None:
         """Raises UsageError, with the way out, for a fleet that no rule would ever let a total be opened of."""
@@ -78,7 +80,7 @@ class Trial:
         """Every role as a process of its own, all reads uploaded and their windows closed; a client to ask with."""
         with ExitStack() as resources:
             with self.stage("making keys for every role"):
-                deployment.create(self.places)
+                deployment.create(self.places, self.suite)
             with self.stage("starting the aggregator and both halves of the key server"):
                 resources.enter_context(Deployment(self.places, self.policy_file))
                 install_roster(self.places)
@@ -128,10 +130,12 @@ def close_windows(places: Places, dates: list[date]) -> None:
 
 
 @contextmanager
-def open_trial(policy: Policy, policy_file: Path | None, console: Console) -> Iterator[Trial]:
+def open_trial(
+    policy: Policy, policy_file: Path | None, console: Console, suite: Suite = Suite.PAILLIER_3072
+) -> Iterator[Trial]:
     directory = Path(tempfile.mkdtemp(prefix="wattseal-"))
     try:
-        yield Trial(Places(directory), policy, policy_file, console)
+        yield Trial(Places(directory), policy, policy_file, console, suite)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

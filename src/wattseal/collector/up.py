@@ -15,7 +15,7 @@ from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, sole_use
 from wattseal.policy.pack import load_policy
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import Role
+from wattseal.protocol.ids import Role, Suite
 
 _LOOK_EVERY_S = 1.0
 
@@ -30,7 +30,7 @@ class FleetOptions(NamedTuple):
     seed: int
 
 
-def up(directory: Path, policy: Path | None, console: Console) -> None:
+def up(directory: Path, policy: Path | None, suite: Suite, console: Console) -> None:
     """Start everything and stay.
 
     Raises UsageError for a bad policy or a directory in use, PeerUnavailable if a service ends, KeyboardInterrupt
@@ -42,7 +42,7 @@ def up(directory: Path, policy: Path | None, console: Console) -> None:
     with sole_use(places.directory, 0):
         if not places.trust.exists():
             console.print("making keys for every role ...")
-            create(places)
+            create(places, suite)
         with Deployment(places, policy) as running:
             _stay(running, places, console)
 
@@ -71,6 +71,7 @@ def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
         *("--leaf-size", str(options.leaf_size)),
         *("--seed", str(options.seed)),
         *("--root", "town"),
+        *("--suite", str(places.suite())),
     )
     install_roster(places)
     return {**facts, **send_fleet(places)}

@@ -29,7 +29,7 @@ def init(
     role: HalfName,
     first_window: Annotated[str, typer.Option(help="First date of the first key period.")] = "2026-01-01",
     last_window: Annotated[str, typer.Option(help="Last date of it.")] = "2026-12-31",
-    suite: Annotated[int, typer.Option(help="1: Paillier with 3,072 bits.")] = int(Suite.PAILLIER_3072),
+    suite: Annotated[int, typer.Option(help="1: Paillier with 3,072 bits; 3: masking.")] = int(Suite.PAILLIER_3072),
 ) -> None:
     """Make fresh keys and tokens, and print the public keys that the other operators pin."""
     from wattseal.keyserver.house import create_half

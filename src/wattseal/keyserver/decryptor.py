@@ -10,7 +10,7 @@ from wattseal.cryptosystems.interface import Total
 from wattseal.cryptosystems.pads.label import check_key_id
 from wattseal.cryptosystems.secret import Secret
 from wattseal.keyserver.half import Half
-from wattseal.keyserver.schemes import decryptor_of, labels_of, layout_of
+from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
 from wattseal.policy.dominance import Opened, check_dominance
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import (
@@ -189,11 +189,15 @@ class DecryptorService:
 
     def _open(self, statement: TotalStatement, admitted: _Admitted, ciphertext: bytes, pad_sum: bytes) -> Total:
         """Every cause of failure, in the ciphertext or in the pads, is the one refusal."""
-        secret_key = self.half.vault.secret_key
         check_key = admitted.check_key
-        labels = labels_of(statement, admitted.members, secret_key.public.modulus_id, check_key_id(check_key))
+        labels = labels_of(
+            statement,
+            admitted.members,
+            modulus_id_of(self.half.registry.key(statement.key_id)),
+            check_key_id(check_key),
+        )
         tag_keys = self.half.meter_keys(admitted.roster, admitted.members)
-        decryptor = decryptor_of(secret_key, statement.layout_id)
+        decryptor = self.half.vault.decryptor(statement.layout_id)
         try:
             return decryptor.open_total(ciphertext, pad_sum, labels, tag_keys, check_key)
         except VerificationFailed:

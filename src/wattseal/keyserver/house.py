@@ -14,7 +14,7 @@ from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
 from wattseal.keyserver.decryptor import DecryptorService, PadSource
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
-from wattseal.keyserver.schemes import public_key_of
+from wattseal.keyserver.schemes import modulus_id_of
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import load_policy, trial_policy
@@ -48,7 +48,7 @@ def create_half(
         notice = KeyNotice(
             key_id=vault.root.period,
             suite=suite,
-            public_key=vault.secret_key.public.to_bytes(),
+            public_key=vault.public_key(),
             first_window=windows[0],
             last_window=windows[1],
         )
@@ -83,7 +83,7 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     ledger.verify_chain()
     policy = trial_policy() if options.policy is None else load_policy(options.policy)
     registry = home.registry(
-        trust, system_clock, replay=options.replay, least_change=policy.least_group, check_key=public_key_of
+        trust, system_clock, replay=options.replay, least_change=policy.least_group, check_key=modulus_id_of
     )
     return Half(Vault.open(home, role), ledger, registry, policy, home.tokens(), trust, system_clock)
 

@@ -2,6 +2,10 @@
 
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.interface import Decryptor, Unblinder
+from wattseal.cryptosystems.masking.decryptor import MaskingDecryptor
+from wattseal.cryptosystems.masking.parameters import MODULUS_ID as MASKING_MODULUS_ID
+from wattseal.cryptosystems.masking.parameters import MaskingParameters
+from wattseal.cryptosystems.masking.unblinder import MaskingUnblinder
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.keys import SecretKey
@@ -10,7 +14,7 @@ from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, Pail
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.protocol.errors import MalformedMessage, UnknownSubject
-from wattseal.protocol.ids import Kind, MeterId
+from wattseal.protocol.ids import Kind, MeterId, Suite
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import window_minutes
@@ -38,11 +42,25 @@ def public_key_of(notice: KeyNotice) -> PublicKey:
         raise MalformedMessage(f"key {notice.key_id}: {error}") from None
 
 
-def unblinder_of(notice: KeyNotice) -> Unblinder:
+def modulus_id_of(notice: KeyNotice) -> bytes:
+    """What labels name the modulus by. Raises UnknownSubject or MalformedMessage for a notice that cannot be used."""
+    if notice.suite != Suite.MASKING:
+        return public_key_of(notice).modulus_id
+    if notice.public_key:
+        raise MalformedMessage(f"key {notice.key_id}: masking has no public key")
+    return MASKING_MODULUS_ID
+
+
+def unblinder_of(notice: KeyNotice, layout_id: bytes) -> Unblinder:
+    if notice.suite == Suite.MASKING:
+        return MaskingUnblinder(MaskingParameters(layout_of(layout_id)))
     return PaillierUnblinder(public_key_of(notice))
 
 
-def decryptor_of(secret_key: SecretKey, layout_id: bytes) -> Decryptor:
+def decryptor_of(secret_key: SecretKey | None, layout_id: bytes) -> Decryptor:
+    """Masking is what has no secret key of its own: its keys are the meters'."""
+    if secret_key is None:
+        return MaskingDecryptor(MaskingParameters(layout_of(layout_id)))
     return PaillierDecryptor(secret_key, layout_of(layout_id))
 
 

@@ -4,7 +4,7 @@ import threading
 
 from wattseal.edge.access import Scope
 from wattseal.keyserver.half import Half
-from wattseal.keyserver.schemes import labels_of, public_key_of, unblinder_of
+from wattseal.keyserver.schemes import labels_of, modulus_id_of, unblinder_of
 from wattseal.protocol.errors import Refused
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.release import PadGrant, PadRequest
@@ -53,5 +53,6 @@ class UnblinderService:
 
     def _pads(self, statement: TotalStatement, roster: Roster, members: dict[MeterId, int], check_key: bytes) -> bytes:
         notice = self.half.registry.key(statement.key_id)
-        labels = labels_of(statement, members, public_key_of(notice).modulus_id, check_key)
-        return unblinder_of(notice).pad_sum(labels, self.half.meter_keys(roster, members))
+        labels = labels_of(statement, members, modulus_id_of(notice), check_key)
+        unblinder = unblinder_of(notice, statement.layout_id)
+        return unblinder.pad_sum(labels, self.half.meter_keys(roster, members))

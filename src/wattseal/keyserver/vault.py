@@ -6,20 +6,21 @@ from typing import Self
 
 from nacl.signing import SigningKey
 
+from wattseal.cryptosystems.interface import Decryptor
 from wattseal.cryptosystems.pads.derive import Root
 from wattseal.cryptosystems.paillier.keys import SecretKey
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.home import SERVICE, Home
-from wattseal.keyserver.schemes import parameters_of
+from wattseal.keyserver.schemes import decryptor_of, parameters_of
 from wattseal.protocol.codec import Bytes, Bytes32, Message
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import HalfRole, KeyIdField, Role
+from wattseal.protocol.ids import HalfRole, KeyIdField, Role, Suite
 
 _NAME = "vault"
 
 
 class _Sealed(Message):
-    """The file's content before sealing. `secret_key` is the decryptor's alone."""
+    """The file's content before sealing. `secret_key` is the decryptor's alone, and masking has none."""
 
     role: HalfRole
     root: Bytes32
@@ -41,7 +42,8 @@ class Vault:
     @classmethod
     def create(cls, home: Home, role: HalfRole, suite: int) -> Self:
         """Fresh secrets, sealed into the home. Raises UnknownSubject for a suite that is not offered."""
-        secret_key = SecretKey.generate(parameters_of(suite)) if role is Role.DECRYPTOR else None
+        has_key = role is Role.DECRYPTOR and suite != Suite.MASKING
+        secret_key = SecretKey.generate(parameters_of(suite)) if has_key else None
         vault = cls(role, Root(Secret(secrets.token_bytes(32)), 1), home.signing_key(SERVICE), suite, secret_key)
         content = _Sealed(
             role=role,
@@ -66,7 +68,15 @@ class Vault:
 
     @property
     def secret_key(self) -> SecretKey:
-        """Raises UsageError in the half that has none."""
+        """Raises UsageError in the half, and under the scheme, that has none."""
         if self._secret_key is None:
-            raise UsageError(f"the {self.role} has no decryption key")
+            raise UsageError(f"the {self.role} of suite {self.suite} has no secret key")
         return self._secret_key
+
+    def public_key(self) -> bytes:
+        """For the key notice; empty under a scheme without one."""
+        return b"" if self._secret_key is None else self._secret_key.public.to_bytes()
+
+    def decryptor(self, layout_id: bytes) -> Decryptor:
+        """Raises UnknownSubject for another layout."""
+        return decryptor_of(self._secret_key, layout_id)

@@ -12,19 +12,23 @@ import numpy as np
 from nacl.signing import SigningKey
 from numpy.typing import NDArray
 
-from wattseal.cryptosystems.interface import MeterKeys
+from wattseal.cryptosystems.interface import Encryptor, MeterKeys
+from wattseal.cryptosystems.masking.encryptor import MaskingEncryptor
+from wattseal.cryptosystems.masking.parameters import MODULUS_ID as MASKING_MODULUS_ID
+from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.pads.label import Label, check_key_id
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
-from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, PaillierParameters
+from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.secret import Secret
 from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Suite
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Header, seal_report
 
 _MOST_IN_A_TASK = 64
-_encryptor: PaillierEncryptor | None = None
+_encryptor: Encryptor | None = None
 
 
 class SealingKeys(NamedTuple):
@@ -45,19 +49,18 @@ class Unsealed(NamedTuple):
 
 
 class Sealer:
-    """A pool of workers for one public key and layout."""
+    """A pool of workers for one key notice and layout."""
 
     def __init__(self, notice: KeyNotice, interval_minutes: int) -> None:
         """Raises UsageError for a suite that this fleet cannot encrypt for."""
-        parameters = parameters_of(notice.suite)
-        self.modulus_id = PublicKey.from_bytes(parameters, notice.public_key).modulus_id
+        self.modulus_id = modulus_id_of(notice)
         self.layout = DEFAULT_LAYOUTS[interval_minutes]
         self._workers = os.cpu_count() or 1
         self._pool = ProcessPoolExecutor(
             self._workers,
             mp_context=get_context("spawn"),  # numba's and SQLite's threads do not survive a fork
             initializer=_prepare,
-            initargs=(parameters, notice.public_key, self.layout),
+            initargs=(notice, self.layout),
         )
 
     def close(self) -> None:
@@ -69,10 +72,20 @@ class Sealer:
         return [body for bodies in self._pool.map(_seal, parts, [self.modulus_id] * len(parts)) for body in bodies]
 
 
-def parameters_of(suite: int) -> PaillierParameters:
-    if suite not in PARAMETERS_BY_SUITE:
-        raise UsageError(f"suite {suite} is not one that these meters can encrypt for")
-    return PARAMETERS_BY_SUITE[suite]
+def modulus_id_of(notice: KeyNotice) -> bytes:
+    return MASKING_MODULUS_ID if notice.suite == Suite.MASKING else _public_key_of(notice).modulus_id
+
+
+def _encryptor_of(notice: KeyNotice, layout: SlotLayout) -> Encryptor:
+    if notice.suite == Suite.MASKING:
+        return MaskingEncryptor(MaskingParameters(layout))
+    return PaillierEncryptor(_public_key_of(notice), layout)
+
+
+def _public_key_of(notice: KeyNotice) -> PublicKey:
+    if notice.suite not in PARAMETERS_BY_SUITE:
+        raise UsageError(f"suite {notice.suite} is not one that these meters can encrypt for")
+    return PublicKey.from_bytes(PARAMETERS_BY_SUITE[notice.suite], notice.public_key)
 
 
 def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:
@@ -83,11 +96,11 @@ def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:
         yield Unsealed(unsealed.reads[part], unsealed.headers[part], unsealed.keys[part])
 
 
-def _prepare(parameters: PaillierParameters, public_key: bytes, layout: SlotLayout) -> None:
+def _prepare(notice: KeyNotice, layout: SlotLayout) -> None:
     global _encryptor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _encryptor = PaillierEncryptor(PublicKey.from_bytes(parameters, public_key), layout)
+    _encryptor = _encryptor_of(notice, layout)
 
 
 def _end_with_parent() -> None:

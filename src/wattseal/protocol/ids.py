@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NewType
 
 from pydantic import AfterValidator, Field
 
-from wattseal.protocol.errors import MalformedMessage
+from wattseal.protocol.errors import MalformedMessage, UsageError
 
 MeterId = NewType("MeterId", str)
 RegionId = NewType("RegionId", str)
@@ -55,6 +55,14 @@ class Suite(IntEnum):
     MASKING = 3
     INSECURE_PAILLIER_2048 = 129
     INSECURE_PAILLIER_TEST = 130
+
+    @classmethod
+    def of_scheme(cls, name: str) -> "Suite":
+        """The suite that a scheme's name stands for. Raises UsageError."""
+        suites = {"paillier": cls.PAILLIER_3072, "masking": cls.MASKING}
+        if name not in suites:
+            raise UsageError(f"a scheme is {' or '.join(suites)}, not '{name}'")
+        return suites[name]
 
 
 class Role(StrEnum):
