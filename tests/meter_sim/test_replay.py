@@ -12,43 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wattseal.meter_sim.replay import Replay, ReplayOptions, open_replay
+from tests.meter_sim.replaying import SAMPLES, Key, reads_of, times_of_day, write
+from wattseal.meter_sim.replay import ReplayOptions, open_replay
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data"
 AUSGRID = SAMPLES / "ausgrid" / "ausgrid_customer12_2011-2012_30min.csv"
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = (MIDNIGHT.date() - date(1970, 1, 1)).days
-Key = tuple[str, str, datetime]
-
-
-def write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8", newline="")
-    return path
 
 
 def stamp(minutes: int, start: datetime = MIDNIGHT) -> str:
     return (start + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def reads_of(replay: Replay) -> dict[Key, int]:
-    """Every present read; checks on the way that the days are whole and in order."""
-    found: dict[Key, int] = {}
-    days = list(replay.days())
-    assert [entry[0].day for entry in days] == list(range(replay.first_day, replay.last_day + 1))
-    for entry in days:
-        assert tuple(reads.channel for reads in entry) == replay.channels
-        for reads in entry:
-            assert reads.meters == replay.meters == tuple(sorted(replay.meters))
-            assert reads.wh.shape == reads.present.shape
-            assert reads.wh.shape == (len(replay.meters), 1440 // replay.interval_minutes)
-            assert reads.wh.dtype == np.int64
-            assert reads.present.dtype == np.bool_
-            assert not reads.wh[~reads.present].any()
-            midnight = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=reads.day)
-            for meter, slot in np.argwhere(reads.present):
-                start = midnight + timedelta(minutes=int(slot) * replay.interval_minutes)
-                found[reads.meters[meter], reads.channel, start] = int(reads.wh[meter, slot])
-    return found
 
 
 def long_csv(reads: dict[tuple[str, int], int], column: str = "delivered_wh") -> str:
@@ -165,9 +138,7 @@ def test_stamps_at_the_end_of_the_interval(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["long", "wide"])
 def test_days_on_which_clocks_change(tmp_path: Path, minutes: int, day: date, layout: str) -> None:
     zone = ZoneInfo("America/Los_Angeles")
-    start = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    end = datetime(day.year, day.month, day.day + 1, tzinfo=zone).astimezone(UTC)
-    times = [start + timedelta(minutes=m) for m in range(0, int((end - start).total_seconds()) // 60, minutes)]
+    times = times_of_day(day, zone, minutes)
     assert len(times) * minutes == {3: 23 * 60, 11: 25 * 60}[day.month]
     local = [time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") for time in times]
     if layout == "wide":

@@ -9,18 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.meter_sim.replaying import refusal
 from wattseal.meter_sim.reads import ReplayError
 from wattseal.meter_sim.replay import ReplayOptions, open_replay
 
 HEADER = "meter,interval_start,delivered_wh\n"
 GOOD = "a,2026-03-01T00:00:00Z,1\na,2026-03-01T00:15:00Z,2\n"
-
-
-def refusal(path: Path, **options: object) -> str:
-    with pytest.raises(ReplayError) as caught:
-        open_replay([path], ReplayOptions(**options))  # type: ignore[arg-type]
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def refused_text(tmp_path: Path, text: str | bytes, **options: object) -> str:

@@ -116,8 +116,14 @@ def test_names_that_are_no_ids_stay_with_the_meters(state: FleetState, name: str
     state.make_meters([name])
     [row] = state.meters()
     assert row.name == name
-    assert row.meter == meter_id_of(name) != name
+    assert row.meter != name
     assert len(row.meter) == 16
+
+
+def test_ids_made_of_names_need_the_fleets_salt() -> None:
+    ids = {meter_id_of(name, salt) for name in ("account 1", "account 2") for salt in (b"a" * 32, b"b" * 32)}
+    assert len(ids) == 4
+    assert meter_id_of("plain-id", b"a" * 32) == "plain-id"
 
 
 def test_facts(state: FleetState) -> None:

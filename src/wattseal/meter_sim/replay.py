@@ -3,6 +3,7 @@
 Reads of several files and meters meet here; what one file says is told in replay_layout.py.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,19 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattseal.meter_sim.reads import CHANNELS, DayReads, ReplayError
+from wattseal.meter_sim.replay_espi import is_xml
+from wattseal.meter_sim.replay_green_button import read_green_button
 from wattseal.meter_sim.replay_join import (
     INTERVALS,
     Joined,
     join,
     own_steps,
     summed,
+    with_steps,
     without_repeats,
 )
 from wattseal.meter_sim.replay_layout import Reads, is_long, read_long, read_wide
-from wattseal.meter_sim.replay_table import read_table
+from wattseal.meter_sim.replay_table import is_parquet, read_table
 from wattseal.meter_sim.replay_text import ABSENT
+from wattseal.meter_sim.replay_utility import read_utility
 from wattseal.protocol.time import MINUTES_PER_DAY
 
+_HEAD_BYTES = 64
 LARGEST_SPAN_DAYS = 36525  # a century: beyond it stands a mistyped year
 
 
@@ -64,7 +70,9 @@ class Replay:
 
     `reads` counts those replayed, as the files have them (finer ones before they are summed); `rounded`
     those of them that had a fraction of a Wh, `incomplete` those left out because their interval lacks
-    others; `missing` counts empty cells and `duplicates` repeated reads of the same days.
+    others; `missing` counts empty cells and `duplicates` repeated reads of the same days. `ignored_columns`,
+    `ignored_reads` (of other units or longer than an hour) and `qualities` (reads that their file marks as
+    estimated, questionable and so on) are of whole files, whatever days are kept.
     """
 
     meters: tuple[str, ...]
@@ -78,6 +86,8 @@ class Replay:
     duplicates: int
     incomplete: int
     ignored_columns: int
+    ignored_reads: int
+    qualities: Mapping[str, int]
     _cells: NDArray[np.int64] = field(repr=False)  # by day; within a day (channel, meter, interval) flattened
     _wh: NDArray[np.int64] = field(repr=False)
     _bounds: NDArray[np.int64] = field(repr=False)  # where each day begins, and the end
@@ -102,37 +112,57 @@ def open_replay(paths: Sequence[Path], options: ReplayOptions) -> Replay:
     The energy of each read is rounded to Wh by itself, before finer reads are summed. Of a local time that
     the clocks show twice, a meter's first read in a file is the earlier one.
     """
-    files = [_read_file(path, options) for path in paths]
-    if not files:
+    if not paths:
         raise ReplayError("no files of reads")
+    return joined_replay([_read_file(path, options) for path in paths], options)
+
+
+def joined_replay(files: Sequence[Reads], options: ReplayOptions) -> Replay:
+    """The reads of at least one file or other source as one replay. Raises ReplayError as open_replay does."""
     everything = join(files)
     present = without_repeats(everything.where(everything.wh != ABSENT))
     if not len(present.keys):
-        raise ReplayError(f"{', '.join(map(str, paths))}: no reads, only empty cells")
+        raise ReplayError(f"{everything.place(0)} and after: no reads, only empty cells")
     steps, interval = own_steps(present, options.interval_minutes)
     if options.stamps == "end":
         everything, present = everything.moved_back(steps), present.moved_back(steps)
+    present = with_steps(present, steps, interval)
     if options.days is not None:
         end = (int(present.days.min()) + options.days) * MINUTES_PER_DAY
         everything, present = (some.where(some.minutes < end) for some in (everything, present))
-    return _by_day(everything, present, steps, interval, sum(reads.ignored_columns for reads in files))
+    return _by_day(everything, present, interval, files)
 
 
 def _read_file(path: Path, options: ReplayOptions) -> Reads:
-    table = read_table(path)
-    if not is_long(table):
-        return read_wide(table, options.timezone, options.columns)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        told = _read_told(path, head, options)
+    except OSError as error:
+        raise ReplayError(f"{path}: cannot be read: {error.strerror}") from error
+    if told is None:
+        table = read_table(path)
+        if not is_long(table):
+            return read_wide(table, options.timezone, options.columns)
+        told = read_long(table, options.timezone)
     if options.columns:
         raise ReplayError(f"{path}: --map is for wide files; this one names its channels itself")
-    return read_long(table, options.timezone)
+    return told
 
 
-def _by_day(
-    everything: Joined, present: Joined, steps: NDArray[np.int64], interval: int, ignored_columns: int
-) -> Replay:
+def _read_told(path: Path, head: bytes, options: ReplayOptions) -> Reads | None:
+    """The reads of a file whose first bytes or header tell that it is no plain table; names tell nothing."""
+    if is_xml(head):
+        return read_green_button(path)
+    if is_parquet(head):
+        return None
+    return read_utility(path, options.timezone)
+
+
+def _by_day(everything: Joined, present: Joined, interval: int, files: Sequence[Reads]) -> Replay:
     first_day, last_day = _first_and_last_day(present)
     missing = int(np.count_nonzero(everything.wh == ABSENT))
-    whole = summed(present, steps, interval)
+    whole, incomplete = summed(present, interval)
     days = whole.days - first_day
     by_day = np.argsort(days.astype(np.uint16), kind="stable")  # by radix, at 16 bits
     cells = whole.series * (MINUTES_PER_DAY // interval) + whole.minutes % MINUTES_PER_DAY // interval
@@ -146,8 +176,10 @@ def _by_day(
         rounded=int(np.count_nonzero(present.rounded)),
         missing=missing,
         duplicates=len(everything.keys) - missing - len(present.keys),
-        incomplete=int(len(present.keys) - (interval // steps[whole.series]).sum()),
-        ignored_columns=ignored_columns,
+        incomplete=incomplete,
+        ignored_columns=sum(reads.ignored_columns for reads in files),
+        ignored_reads=sum(reads.ignored_reads for reads in files),
+        qualities=dict(sum((Counter(reads.qualities) for reads in files), Counter())),
         _cells=cells[by_day],
         _wh=whole.wh[by_day],
         _bounds=np.searchsorted(days[by_day], np.arange(last_day - first_day + 2)),

@@ -1,7 +1,7 @@
 """Long and wide tables as series of reads: which column holds what, and what is wrong where."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from wattseal.meter_sim.replay_text import (
     stamp_fault,
 )
 
+READ_MINUTES = (1, 5, 10, 15, 30, 60)  # how long a read may last
 _UNIT_DIGITS = {"wh": 0, "kwh": 3}
 _METER, _TIME = "meter", "interval_start"
 
@@ -28,7 +29,8 @@ class Reads:
     """Reads of one file, one after another in the order of its columns, then rows.
 
     `meters` (int32) indexes `names`, `channels` (int8) indexes CHANNELS, `minutes` (uint32) are UTC minutes
-    since 1970 as stamped; `place` tells where the i-th read stands, for error messages.
+    since 1970 as stamped; `place` tells where the i-th read stands, for error messages. `steps` (uint16) are
+    the minutes that each read lasts, None where the file does not tell; `qualities` counts marked reads.
     """
 
     names: tuple[str, ...]
@@ -38,6 +40,9 @@ class Reads:
     energies: Energies
     ignored_columns: int
     place: Callable[[int], str]
+    steps: NDArray[np.uint16] | None = None
+    ignored_reads: int = 0
+    qualities: Mapping[str, int] = field(default_factory=dict)
 
 
 def is_long(table: Table) -> bool:
@@ -147,12 +152,12 @@ def _utc_minutes(
         raise ReplayError(f"{table.place(row)}: {stamp_fault(texts.distinct[int(texts.codes[row])], timezone)}")
     folded = np.flatnonzero(earlier != later)
     if len(folded):
-        again = _occurs_again(earlier[folded], None if meters is None else meters[folded])
+        again = occurs_again(earlier[folded], None if meters is None else meters[folded])
         earlier[folded[again]] = later[folded[again]]
     return earlier.astype(np.uint32)
 
 
-def _occurs_again(minutes: NDArray[np.int64], meters: NDArray[np.int32] | None) -> NDArray[np.bool_]:
+def occurs_again(minutes: NDArray[np.int64], meters: NDArray[np.int32] | None) -> NDArray[np.bool_]:
     """Of the local times that clocks show twice, those that the same meter has had before in the file."""
     frame = pl.DataFrame({"minute": minutes, "meter": np.zeros_like(minutes) if meters is None else meters})
     return ~frame.select(first=pl.struct("minute", "meter").is_first_distinct())["first"].to_numpy()

@@ -30,6 +30,14 @@ class Texts:
     codes: NDArray[np.int32]
     distinct: pl.Series
 
+    @classmethod
+    def of(cls, cells: pa.ChunkedArray) -> "Texts":
+        """Of dictionary-encoded text."""
+        cells = cells.unify_dictionaries().combine_chunks()
+        distinct = pl.Series(pl.from_arrow(cells.dictionary))
+        codes = cells.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
+        return cls(codes, distinct.append(pl.Series([""])))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -46,11 +54,7 @@ class Table:
 
     def texts(self, indices: Sequence[int]) -> Texts:
         """Distinct texts of the named columns, laid end to end."""
-        cells = pa.chunked_array([chunk for index in indices for chunk in self._text_column(index).chunks])
-        cells = cells.unify_dictionaries().combine_chunks()
-        distinct = pl.Series(pl.from_arrow(cells.dictionary))
-        codes = cells.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-        return Texts(codes, distinct.append(pl.Series([""])))
+        return Texts.of(pa.chunked_array([chunk for index in indices for chunk in self._text_column(index).chunks]))
 
     def _text_column(self, index: int) -> pa.ChunkedArray:
         column = self.columns[index]
@@ -74,16 +78,21 @@ class Table:
         """Where a data row (from 0) is, for an error message."""
         if not self.is_csv:
             return f"{self.path}, row {row + 1}"
-        line, _ = next(islice(_records(self.path), row + 1, None))
+        line, _ = next(islice(records(self.path), row + 1, None))
         return f"{self.path}, line {line}"
+
+
+def is_parquet(head: bytes) -> bool:
+    """Whether a file that begins with `head` is Parquet."""
+    return head.startswith(b"PAR1")
 
 
 def read_table(path: Path) -> Table:
     """Read a file, Parquet if it begins so, else CSV. Raises ReplayError for anything not well formed."""
     try:
         with path.open("rb") as file:
-            is_parquet = file.read(4) == b"PAR1"
-        table = _read_parquet(path) if is_parquet else _read_csv(path)
+            head = file.read(4)
+        table = _read_parquet(path) if is_parquet(head) else _read_csv(path)
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror or _first_line(error)}") from error
     _check_header(path, table.header)
@@ -109,10 +118,10 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _read_csv(path: Path) -> Table:
-    header_line, header = next(_records(path), (0, []))
+    header_line, header = next(records(path), (0, []))
     if not header:
         raise ReplayError(f"{path}: no rows")
-    _check_utf8(path, header_line, header)
+    check_utf8(path, header_line, header)
     names = [str(i) for i in range(len(header))]
     width = sum(map(len, header)) + len(header)
     try:
@@ -128,7 +137,7 @@ def _read_csv(path: Path) -> Table:
     return Table(path, tuple(name.strip() for name in header), table.columns, is_csv=True)
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+def records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Last line and fields of each record that is not an empty line, as the bulk reader counts them."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
         reader = csv.reader(lines)
@@ -140,13 +149,13 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _raise_csv_fault(path: Path, columns: int) -> None:
     """The bulk reader says little about where it stopped: find the line again."""
-    for number, fields in _records(path):
-        _check_utf8(path, number, fields)
+    for number, fields in records(path):
+        check_utf8(path, number, fields)
         if len(fields) != columns:
             raise ReplayError(f"{path}, line {number}: {len(fields)} fields, the header has {columns}")
 
 
-def _check_utf8(path: Path, line: int, fields: list[str]) -> None:
+def check_utf8(path: Path, line: int, fields: list[str]) -> None:
     if any("\udc80" <= character <= "\udcff" for field in fields for character in field):
         raise ReplayError(f"{path}, line {line}: not UTF-8")
 

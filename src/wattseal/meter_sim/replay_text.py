@@ -82,7 +82,7 @@ def energy_fault(text: str) -> str:
     if not value.is_finite():
         return f"{shown} is not finite"
     if value < 0:
-        return f"{shown} is negative; received energy has a column of its own"
+        return f"{shown} is negative; received energy is a channel of its own"
     return f"{shown} is not a decimal number of at most 2^40 Wh"
 
 

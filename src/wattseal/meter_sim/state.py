@@ -3,7 +3,8 @@
 One SQLite file, synchronous=FULL. It must never be restored from a copy: an older outbox would use numbers again.
 """
 
-import hashlib
+import hmac
+import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -29,6 +30,9 @@ CREATE TABLE IF NOT EXISTS outbox (
     PRIMARY KEY (meter, channel, start, number)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (start) WHERE state = 'sealed';
 """
+
+
+_SALT = "salt of meter ids"
 
 
 class State(StrEnum):
@@ -82,12 +86,19 @@ class FleetState:
     def make_meters(self, names: Sequence[str]) -> None:
         """Fresh keys for every name that has none yet. Raises UsageError if two names give one id."""
         known = {row.name for row in self.meters()}
-        rows = [_fresh(name) for name in names if name not in known]
+        rows = [_fresh(name, self._salt()) for name in names if name not in known]
         try:
             with self._transaction():
                 self._database.executemany("INSERT INTO meters VALUES (?, ?, ?, ?, ?, ?)", rows)
         except sqlite3.IntegrityError:
             raise UsageError("two meter names give the same id") from None
+
+    def _salt(self) -> bytes:
+        salt = self.fact(_SALT)
+        if salt is None:
+            salt = secrets.token_bytes(32)
+            self.keep_fact(_SALT, salt)
+        return salt
 
     def meters(self) -> list[MeterRow]:
         """Sorted by id."""
@@ -100,7 +111,7 @@ class FleetState:
             self._database.executemany(f"UPDATE meters SET {column} = ? WHERE meter = ?", keys)  # noqa: S608
 
     def keep_check_keys(self, keys: Mapping[str, bytes]) -> None:
-        """By month, for good. Raises UsageError if one differs from what was kept: its giver would tell meters apart."""
+        """By month, for good. Raises UsageError if one differs from what was kept: it would tell meters apart."""
         known = self.check_keys()
         if any(known.get(month, key) != key for month, key in keys.items()):
             raise UsageError("the decryptor hands out another check key for a month than it did before")
@@ -170,13 +181,13 @@ class FleetState:
         return self._database
 
 
-def meter_id_of(name: str) -> MeterId:
-    """The name itself where it is an id, else one made of its hash."""
+def meter_id_of(name: str, salt: bytes) -> MeterId:
+    """The name itself where it is an id, else one made of its hash, keyed so that nobody can try account numbers."""
     try:
         return MeterId(checked_id(name))
     except ValueError:
-        return MeterId("x" + hashlib.sha256(name.encode()).hexdigest()[:15])
+        return MeterId("x" + hmac.digest(salt, name.encode(), "sha256").hex()[:15])
 
 
-def _fresh(name: str) -> MeterRow:
-    return MeterRow(meter_id_of(name), name, bytes(SigningKey.generate()), bytes(PrivateKey.generate()), b"", b"")
+def _fresh(name: str, salt: bytes) -> MeterRow:
+    return MeterRow(meter_id_of(name, salt), name, bytes(SigningKey.generate()), bytes(PrivateKey.generate()), b"", b"")
