@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,39 @@ def order(role: str, *arguments: str | Path) -> dict[str, Any]:
 
 
 def _run_to_end(command: list[str]) -> tuple[int, str]:
-    """Exit status and output. Ctrl-C reaches the command through this process, which waits until it has stopped."""
+    """Exit status and output. What ends this process ends the command first, quietly and at any step of its own."""
+    held = HeldSignals()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
+            held.let_go()
             output, _ = process.communicate()
         except BaseException:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             try:
                 process.wait(STOPPED_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
             raise
     return process.returncode, output
+
+
+class HeldSignals:
+    """Keeps them back until what was just started is in our hands. Only the main thread ever gets any."""
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        in_main = threading.current_thread() is threading.main_thread()
+        stopping: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+        self._before = {number: signal.signal(number, self._keep) for number in stopping}
+
+    def _keep(self, number: int, _: object) -> None:
+        self._came.append(number)
+
+    def let_go(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        for number in self._came:
+            signal.raise_signal(number)
 
 
 class Service:

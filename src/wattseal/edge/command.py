@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 from wattseal.protocol.errors import Refused, Unavailable, WattsealError
 
 WRONG_INPUT, REFUSED, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+TERMINATED = 128 + signal.SIGTERM
 
 
 def run(cli: Callable[..., object]) -> None:
@@ -32,10 +34,15 @@ def run(cli: Callable[..., object]) -> None:
         _end("stopped", INTERRUPTED)
 
 
-def run_role(command: Callable[[], object]) -> None:
+def run_role(cli: Callable[..., object]) -> None:
     """As `run`; and whatever the role writes, only its owner can read."""
     os.umask(0o077)
-    run(command)
+    run(cli)
+
+
+def clean_up_on_sigterm() -> None:
+    """Ended by its parent or the machine, a command cleans up as on Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
 
 
 def log_to_stderr() -> None:

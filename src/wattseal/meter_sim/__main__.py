@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wattseal.edge.command import log_to_stderr, run_role
+from wattseal.edge.command import clean_up_on_sigterm, log_to_stderr, run_role
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Suite
 from wattseal.protocol.time import parse_window
@@ -98,6 +98,7 @@ def _mapping(columns: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
+    clean_up_on_sigterm()
     run_role(cli)
 
 
