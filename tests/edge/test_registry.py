@@ -46,7 +46,14 @@ def opened(tmp_path: Path) -> Open:
     """Opens the same directory each time, as a restart does, on the morning of TODAY."""
 
     def open_registry(*, replay: bool = False, second_of_day: int = 3600) -> Registry:
-        return Registry(tmp_path, TRUST, lambda: TODAY * SECONDS_PER_DAY + second_of_day, replay=replay, least_change=2, check_key=lambda _: None)
+        return Registry(
+            tmp_path,
+            TRUST,
+            lambda: TODAY * SECONDS_PER_DAY + second_of_day,
+            replay=replay,
+            least_change=2,
+            check_key=lambda _: None,
+        )
 
     return open_registry
 
