@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from wattseal.collector.processes import Service, order
+from wattseal.collector.processes import HeldSignals, Service, order
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, read_private, write_private
@@ -80,9 +80,11 @@ def create(places: Places, suite: Suite = Suite.PAILLIER_3072) -> None:
     for directory in (places.directory, places.directory / "passphrases", places.tokens, places.logs, places.collector):
         private_directory(directory)
     roles = (AGGREGATOR, DECRYPTOR, UNBLINDER)
-    with ThreadPoolExecutor() as pool:
+    with HeldSignals() as held, ThreadPoolExecutor() as pool:
         fleet = pool.submit(order, "meter_sim", "init", "--fleet", places.fleet)
-        public = dict(zip(roles, pool.map(lambda role: _init(places, role, suite), roles), strict=True))
+        asked = {role: pool.submit(_init, places, role, suite) for role in roles}
+        held.let_go()
+        public = {role: keys.result() for role, keys in asked.items()}
         utility = fleet.result()["utility"]
     trust: dict[str, str] = {
         "utility": utility,

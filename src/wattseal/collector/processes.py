@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from wattseal.edge.command import INTERRUPTED, REFUSED, UNAVAILABLE, WRONG_INPUT
 from wattseal.protocol.errors import PeerUnavailable, RemoteError
@@ -39,8 +39,10 @@ def order(role: str, *arguments: str | Path) -> dict[str, Any]:
 
 def _run_to_end(command: list[str]) -> tuple[int, str]:
     """Exit status and output. What ends this process ends the command first, quietly and at any step of its own."""
-    held = HeldSignals()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with (
+        HeldSignals() as held,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process,
+    ):
         try:
             held.let_go()
             output, _ = process.communicate()
@@ -67,10 +69,19 @@ class HeldSignals:
         self._came.append(number)
 
     def let_go(self) -> None:
-        for number, handler in self._before.items():
+        """Again: no change."""
+        before, self._before = self._before, {}
+        for number, handler in before.items():
             signal.signal(number, handler)
-        for number in self._came:
+        came, self._came = self._came, []
+        for number in came:
             signal.raise_signal(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go()
 
 
 class Service:
