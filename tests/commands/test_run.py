@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.commands.shell import WATTSEAL, finish, processes_of, read_until, start, wattseal
-from wattseal.meter_sim.load_model import simulate
+from wattseal.meter_sim.sources import neighbor_reads
 
 AUSGRID = Path(__file__).parents[3] / "shared/data/ausgrid/ausgrid_customer12_2011-2012_30min.csv"
 HEADER = ("cohort", "interval_start", "channel", "total_wh", "meters", "estimated")
@@ -139,7 +139,7 @@ def test_a_real_household_among_simulated_neighbors(tmp_path: Path, temporary: P
     # The file begins at midnight in Sydney: the first UTC day has its last ten hours only.
     assert [row.start for row in rows] == [first + timedelta(minutes=30 * i) for i in range(28, 3 * 48)]
     for row in rows:
-        beside = simulate(1, range(neighbors), (row.start - datetime(1970, 1, 1, tzinfo=UTC)).days, 30)
+        beside = neighbor_reads(1, neighbors, (row.start - datetime(1970, 1, 1, tzinfo=UTC)).days, 30)
         place = (row.start.hour * 60 + row.start.minute) // 30
         assert row.total_wh - beside[:, place].sum() == reads[row.start]
         assert row[3:] == (neighbors + 1, 0)

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from wattseal.meter_sim.load_model import simulate
+from wattseal.meter_sim.load.homes import Mix
+from wattseal.meter_sim.load_model import simulate, simulate_channels
 from wattseal.meter_sim.reads import DayReads
 from wattseal.meter_sim.replay import Replay, ReplayOptions, open_replay
 from wattseal.protocol.ids import Channel
@@ -30,6 +32,15 @@ class SourceSettings(BaseModel):
     timezone: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     stamps: Literal["begin", "end"] = "begin"
+
+
+# Homes that seldom stand out: one that charges a car could be refused as too large a part of a small group.
+_NEIGHBORS = Mix(businesses=0, solar=0, cars=0, second_cars=0, cooling=0, heat_pumps=0, pumps=0)
+
+
+def neighbor_reads(seed: int, count: int, day: int, interval_minutes: int) -> NDArray[np.int64]:
+    """Delivered Wh of the neighbors that stand beside replayed meters, (neighbors, intervals)."""
+    return simulate_channels(seed, range(count), day, interval_minutes, mix=_NEIGHBORS)[_DELIVERED]
 
 
 class Source(Protocol):
@@ -103,7 +114,7 @@ class _WithNeighbors:
     def _joined(self, part: DayReads) -> DayReads:
         if not self._neighbors:
             return part
-        wh = simulate(self._seed, range(len(self._neighbors)), part.day, self.interval_minutes)
+        wh = neighbor_reads(self._seed, len(self._neighbors), part.day, self.interval_minutes)
         present = np.broadcast_to(part.present.any(axis=0), wh.shape)
         meters = (*part.meters, *self._neighbors)
         order = np.argsort(np.array(meters))
