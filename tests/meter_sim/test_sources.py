@@ -9,7 +9,7 @@ from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
 from wattseal.meter_sim.sources import SourceSettings, neighbor_reads, open_source
 from wattseal.policy.dominance import Opened, check_dominance
 from wattseal.policy.pack import trial_policy
-from wattseal.protocol.ids import Channel
+from wattseal.protocol.ids import Channel, MeterId
 
 AUSGRID = Path(__file__).parents[3] / "shared/data/ausgrid/ausgrid_customer12_2011-2012_30min.csv"
 YEAR = SourceSettings(
@@ -42,7 +42,7 @@ def test_a_household_and_its_neighbors_are_a_group_that_the_trial_policy_opens_a
     for (day,) in open_source(YEAR).days():
         energies = day.wh.sum(axis=1)
         buckets = np.bincount(np.searchsorted(edges, energies), minlength=len(edges))
-        opened = Opened(frozenset(day.meters), tuple(buckets.tolist()), int(energies.sum()))
+        opened = Opened(frozenset(map(MeterId, day.meters)), tuple(buckets.tolist()), int(energies.sum()))
         check_dominance(opened, [], edges, share)
 
 
