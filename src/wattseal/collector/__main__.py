@@ -154,9 +154,11 @@ def ledger(
     as_json: Json = False,
 ) -> None:
     """Entries of one half's ledger: what was asked, opened and refused."""
+    from wattseal.collector.up import in_words
     from wattseal.collector.up import ledger as order
 
-    _show(order(directory, role, first, most), as_json)
+    answer = order(directory, role, first, most)
+    _show(answer if as_json else {"entries": in_words(answer["entries"])}, as_json)
 
 
 def _date(text: str) -> str:

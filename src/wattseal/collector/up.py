@@ -1,5 +1,6 @@
 """The verbs for services that stay: `up` starts them, `fleet`, `close` and `ledger` talk to them."""
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from wattseal.edge.private_files import private_directory, sole_use
 from wattseal.policy.pack import load_policy
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role, Suite
+from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.time import window_date
 
 _LOOK_EVERY_S = 1.0
 
@@ -93,3 +96,25 @@ def ledger(directory: Path, role: str, first: int, most: int) -> dict[str, Any]:
     half = Role(role)
     with RoleClient(urls[half], places.token(half, Scope.OPERATOR)) as service:
         return {"entries": json.loads(service.get("/v1/ledger", first=first, most=most))}
+
+
+def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Ledger entries for a person: what each is about instead of the bytes that are hashed."""
+    known: dict[str, str] = {}
+    rows = []
+    for entry in entries:
+        body = json.loads(entry["body"])
+        statement = _statement(body["statement"]) if entry["kind"] == "intent" else None
+        if statement is not None:
+            date = window_date(statement.window).isoformat()
+            known[statement.digest().hex()] = f"{statement.cohort} {date} {statement.channel}"
+            about = known[statement.digest().hex()]
+        else:
+            about = known.get(body["statement"], f"statement {body['statement'][:12]}")
+        more = body.get("reason", body.get("purpose", ""))
+        rows.append({"entry": str(entry["counter"]), "kind": entry["kind"], "about": about, "": more})
+    return rows
+
+
+def _statement(text: str) -> TotalStatement:
+    return TotalStatement.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

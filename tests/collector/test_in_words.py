@@ -1,0 +1,36 @@
+"""A ledger as a person reads it: what each entry is about, not the bytes that were hashed."""
+
+import json
+from typing import Any
+
+from tests.protocol.samples import statement
+from wattseal.collector.up import in_words
+from wattseal.protocol.codec import to_base64
+
+STATEMENT = statement()
+DIGEST = STATEMENT.digest().hex()
+
+
+def entry(counter: int, kind: str, **body: str) -> dict[str, Any]:
+    return {"counter": counter, "kind": kind, "body": json.dumps(body), "hash": "h"}
+
+
+def test_entries_name_their_statement_and_the_reason() -> None:
+    rows = in_words(
+        [
+            entry(7, "intent", statement=to_base64(STATEMENT.to_bytes()), purpose="research"),
+            entry(8, "attempt", statement=DIGEST, item="i"),
+            entry(9, "refusal", statement=DIGEST, reason="verification-failed"),
+        ]
+    )
+    about = "town 2026-03-02 delivered"
+    assert [tuple(row.values()) for row in rows] == [
+        ("7", "intent", about, "research"),
+        ("8", "attempt", about, ""),
+        ("9", "refusal", about, "verification-failed"),
+    ]
+
+
+def test_a_statement_from_before_the_listing_is_named_by_its_digest() -> None:
+    (row,) = in_words([entry(9, "refusal", statement=DIGEST, reason="group-too-small")])
+    assert row["about"] == f"statement {DIGEST[:12]}"
