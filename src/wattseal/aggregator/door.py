@@ -35,7 +35,6 @@ class Reason(StrEnum):
     SUITE = "wrong-suite-or-layout"
     SIGNATURE = "signature-invalid"
     CIPHERTEXT = "not-a-ciphertext"
-    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from wattseal.protocol.ids import RegionId, Window
 from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
 
 log = logging.getLogger(__name__)
-GRACE_HOURS = 36.0
 _LOOK_EVERY_S = 60.0
 
 

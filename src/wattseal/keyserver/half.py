@@ -81,8 +81,8 @@ class Half:
     def _compare(self, envelope: SignedHead) -> None:
         head = Head.from_bytes(envelope.body)
         envelope.opened(Head, self.trust.service(head.role))
-        known = self.seen_of_other()
         if head.role is not self.role:
+            known = self.seen_of_other()
             if known is not None and _forked(Head.from_bytes(known.body), head):
                 raise LedgerBehind(f"the {head.role} has shown two ledgers")
             self.ledger.note_seen(head.role, head.counter, envelope.to_bytes())

@@ -13,7 +13,6 @@ from wattseal.meter_sim.load_model import simulate, simulate_channels
 from wattseal.meter_sim.reads import DayReads
 from wattseal.meter_sim.replay import Replay, ReplayOptions, open_replay
 from wattseal.protocol.ids import Channel
-from wattseal.protocol.time import MINUTES_PER_DAY
 
 _DELIVERED = Channel.DELIVERED.value
 
@@ -125,7 +124,3 @@ class _WithNeighbors:
             wh=np.vstack((part.wh, np.where(present, wh, 0)))[order],
             present=np.vstack((part.present, present))[order],
         )
-
-
-def intervals_a_day(interval_minutes: int) -> int:
-    return MINUTES_PER_DAY // interval_minutes

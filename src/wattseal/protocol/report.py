@@ -19,7 +19,6 @@ from wattseal.protocol.time import MINUTES_PER_DAY, window_minutes
 
 VERSION = 1
 SIGNATURE_BYTES = 64
-LAYOUT_ID_BYTES = 8
 MAX_REPORT_BYTES = 64 * 1024
 MAX_NUMBER = 7
 MAX_FLAG_RUNS = 32
