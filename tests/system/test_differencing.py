@@ -1,5 +1,8 @@
 """Totals whose difference would be few meters: every party that could grant the second one refuses it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from tests.system.forging import meters_of
@@ -101,11 +104,47 @@ def test_a_whole_cohort_may_come_late(town: Town) -> None:
     town.opens_exactly(day, "town/a")
     with town.refuses("nobody-reported", AGGREGATOR):
         town.answer(day, "town/c")
-    tardy = town.seal(day.window, {meter: day.reads[meter] for meter in meters_of(day.roster, "town/c")})
-    assert {status.status for status in town.upload([*tardy.values()])} == {"late"}
-    late_day = Day(day.window, day.roster, day.reads, {**day.bodies, **tardy})
-    members = late_day.members("town/c")
-    assert town.release(asked_without(town, late_day, "town/c")).reads_wh == late_day.total(members)
+    late_day = reported_late(town, day, meters_of(day.roster, "town/c")[:-1])
+    town.opens_exactly(late_day, "town/c")
+    # What comes later still makes no second total of it.
+    answer = town.answer(day, "town/c")
+    reported_late(town, day, meters_of(day.roster, "town/c")[-1:])
+    assert town.answer(day, "town/c") == answer
+    with town.refuses("pinned-otherwise", DECRYPTOR):
+        town.release(asked_without(town, late_day, "town/c", "c-07"))
+
+
+def test_a_late_cohort_counts_its_latest_numbers(town: Town) -> None:
+    day = town.day(only=("town/a",))
+    late = meters_of(day.roster, "town/c")
+    late_day = reported_late(town, day, late)
+    edited = {meter: day.reads[meter] + 7 for meter in late[:3]}
+    edited_day = reported_late(town, replace(late_day, reads={**day.reads, **edited}), late)
+    town.opens_exactly(edited_day, "town/c")
+
+
+def test_a_late_cohort_and_the_level_above_are_never_both_released(town: Town) -> None:
+    """Threat E40: the set that came in time is frozen for all levels, so the town's total would leave them out."""
+    day = town.day(only=("town/a", "town/b"))
+    late_day = reported_late(town, day, meters_of(day.roster, "town/c"))
+    town.opens_exactly(late_day, "town/c")
+    with town.refuses("pinned-otherwise", AGGREGATOR):
+        town.answer(day, "town")
+    with town.refuses("pinned-otherwise", DECRYPTOR):
+        town.release(asked_without(town, late_day, "town", "c-07"))
+
+
+def test_a_cohort_of_which_one_came_in_time_is_not_late_as_a_whole(town: Town) -> None:
+    day = town.day(only=("town/a", "town/c"), without=[f"c-{home:02d}" for home in range(1, 24)])
+    reported_late(town, day, meters_of(day.roster, "town/c")[1:])
+    with town.refuses("group-too-small", AGGREGATOR):
+        town.answer(day, "town/c")
+
+
+def reported_late(town: Town, day: Day, meters: Sequence[str]) -> Day:
+    """The day with reports that came after its close."""
+    tardy = town.report(day.window, {MeterId(meter): day.reads[MeterId(meter)] for meter in meters})
+    return replace(day, bodies={**day.bodies, **tardy})
 
 
 @pytest.mark.parametrize("own", [14, 20])

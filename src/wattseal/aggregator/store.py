@@ -155,6 +155,20 @@ class Store:
             found += [None if body is None else (number, body) for number, body in zip(numbers, bodies, strict=True)]
         return found
 
+    async def fetch_late(
+        self, region: str, window: int, kind: int, channel: int, meters: Sequence[str]
+    ) -> list[tuple[int, bytes] | None]:
+        """The same of late reports: the highest number so far of each meter; more of them may still come."""
+        wanted = frozenset(meters)
+        of_kind = (late for late in await self.late(region, window) if (late.kind, late.channel) == (kind, channel))
+        highest = {
+            late.meter: late for late in of_kind if late.meter in wanted
+        }  # ids come sorted by number within a meter
+        ids = [highest[meter] for meter in meters if meter in highest]
+        found = dict(zip((id_.meter for id_ in ids), await self.read(region, window, ids), strict=True))
+        bodies = ((meter, found.get(meter)) for meter in meters)
+        return [None if body is None else (highest[meter].number, body) for meter, body in bodies]
+
     async def read(self, region: str, window: int, ids: Sequence[ReportId]) -> list[bytes | None]:
         """Exactly the named reports, accepted or late."""
         found: list[bytes | None] = []

@@ -65,11 +65,13 @@ class Totals:
         return roster
 
     async def _frozen_reports(self, question: TotalQuestion, active: tuple[MeterId, ...]) -> dict[MeterId, Report]:
-        found = await self.store.fetch(question.region, question.window, Kind.DAILY, question.channel.code, active)
-        present = {meter: stored[1] for meter, stored in zip(active, found, strict=True) if stored is not None}
-        if not present:
-            raise NobodyReported("no member of the cohort reported in time")
-        return {meter: decode_report(body) for meter, body in present.items()}
+        """Those that came in time. Late ones never join them: they count only if all of the cohort came late."""
+        place = (question.region, question.window, Kind.DAILY, question.channel.code, active)
+        for found in (await self.store.fetch(*place), await self.store.fetch_late(*place)):
+            present = {meter: stored[1] for meter, stored in zip(active, found, strict=True) if stored is not None}
+            if present:
+                return {meter: decode_report(body) for meter, body in present.items()}
+        raise NobodyReported("no member of the cohort has reported")
 
     def _fold(self, statement: TotalStatement, reports: list[Report]) -> Answer:
         layout, key = layout_of(statement.layout_id), self.registry.key(statement.key_id)

@@ -1,6 +1,6 @@
 """One UTC day of interval reads, the form in which every source of reads hands them to the fleet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,30 @@ class ReplayError(Exception):
     """A file of reads cannot be used: one line that names the file, the place in it and what is wrong."""
 
 
+def _nothing() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class RegisterSteps:
+    """How far meters' registers advanced between two of their register reads, one entry a step.
+
+    `rows` index the meters of a day; `starts` and `ends` are minutes since 1970 UTC; `wh` is the advance.
+    """
+
+    rows: NDArray[np.int64] = field(default_factory=_nothing)
+    starts: NDArray[np.int64] = field(default_factory=_nothing)
+    ends: NDArray[np.int64] = field(default_factory=_nothing)
+    wh: NDArray[np.int64] = field(default_factory=_nothing)
+
+
 @dataclass(frozen=True)
 class DayReads:
     """The reads of one UTC day and one channel.
 
     `day` counts days since 1970-01-01 UTC; `wh` and `present` have shape (meters, intervals), rows in the
-    order of `meters` (sorted names); `wh` is 0 where a read is absent.
+    order of `meters` (sorted names); `wh` is 0 where a read is absent. `steps` are those of the meters' registers
+    that end in this day, its end included and its beginning not.
     """
 
     day: int
@@ -27,3 +45,4 @@ class DayReads:
     meters: tuple[str, ...]
     wh: NDArray[np.int64]
     present: NDArray[np.bool_]
+    steps: RegisterSteps = field(default_factory=RegisterSteps)

@@ -146,6 +146,16 @@ async def test_close_freezes(store: Store, region: str) -> None:
     assert await store.read(region, WINDOW, [ReportId(1, 0, "new", 0)]) == [b"body"]
 
 
+async def test_late_reports_are_fetched_by_their_highest_number(store: Store, region: str) -> None:
+    await store.put([entry(region, "in-time")])
+    await store.close(region, WINDOW, ROSTER)
+    await store.put([entry(region), entry(region, number=1, body=b"edited"), entry(region, "in-time", number=1)])
+    await store.put([Entry(region, WINDOW, 1, 2, "m", 3, b"of another channel"), entry(region, "not-asked")])
+    found = await store.fetch_late(region, WINDOW, 1, 0, ("in-time", "m", "absent"))
+    assert found == [(1, b"body"), (1, b"edited"), None]
+    assert await store.fetch_late(region, WINDOW, 1, 0, ()) == []
+
+
 async def test_empty_window_closes(store: Store, region: str) -> None:
     await store.close(region, WINDOW, ROSTER)
     assert await store.windows(region) == [WINDOW]
