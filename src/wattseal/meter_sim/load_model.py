@@ -63,6 +63,12 @@ def simulate_channels(
     return {"delivered": channels[0], "received": channels[1]}
 
 
+def have_panels(seed: int, meters: Sequence[int], mix: Mix = DEFAULT_MIX) -> NDArray[np.bool_]:
+    """Which of the meters ever have a `received` read."""
+    found: NDArray[np.bool_] = traits(meter_keys(seed, meters), mix).panels.watts > 0
+    return found
+
+
 def simulate_behind(
     seed: int, meters: Sequence[int], day: int, climate: Climate = DEFAULT_CLIMATE, mix: Mix = DEFAULT_MIX
 ) -> Behind:
