@@ -12,15 +12,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wattseal.meter_sim.reads import CHANNELS, DayReads, ReplayError
+from wattseal.meter_sim.reads import CHANNELS, Commodity, DayReads, ReplayError
 from wattseal.meter_sim.replay_espi import is_xml
 from wattseal.meter_sim.replay_green_button import read_green_button
 from wattseal.meter_sim.replay_join import (
+    GAS_INTERVALS,
     INTERVALS,
     Joined,
     join,
     own_steps,
     summed,
+    to_days,
     with_steps,
     without_repeats,
 )
@@ -38,8 +40,8 @@ LARGEST_SPAN_DAYS = 36525  # a century: beyond it stands a mistyped year
 class ReplayOptions:
     """How to read the files.
 
-    `interval_minutes` is 15, 30 or 60, None to find it; `timezone` (an IANA name or an offset such as
-    +10:00) is that of times without a zone; `columns` maps columns of wide files to channels; `stamps`
+    `interval_minutes` is 15, 30 or 60, of gas 60 or 1440, None to find it; `timezone` (an IANA name or an offset
+    such as +10:00) is that of times without a zone; `columns` maps columns of wide files to channels; `stamps`
     tells which end of the interval a time names; `days` keeps the first UTC days only.
     """
 
@@ -50,8 +52,8 @@ class ReplayOptions:
     days: int | None = None
 
     def __post_init__(self) -> None:
-        if self.interval_minutes not in (None, *INTERVALS):
-            raise ReplayError(f"--interval {self.interval_minutes}: must be 15, 30 or 60")
+        if self.interval_minutes not in (None, *INTERVALS, *GAS_INTERVALS):
+            raise ReplayError(f"--interval {self.interval_minutes}: must be 15, 30 or 60, of gas 60 or 1440")
         if self.stamps not in ("begin", "end"):
             raise ReplayError(f"--stamps {self.stamps}: must be begin or end")
         if self.days is not None and self.days < 1:
@@ -77,6 +79,7 @@ class Replay:
 
     meters: tuple[str, ...]
     channels: tuple[str, ...]
+    commodity: Commodity
     interval_minutes: int
     first_day: int
     last_day: int
@@ -123,14 +126,31 @@ def joined_replay(files: Sequence[Reads], options: ReplayOptions) -> Replay:
     present = without_repeats(everything.where(everything.wh != ABSENT))
     if not len(present.keys):
         raise ReplayError(f"{everything.place(0)} and after: no reads, only empty cells")
-    steps, interval = own_steps(present, options.interval_minutes)
+    offered = _offered(files, everything, options.interval_minutes)
+    steps, interval = own_steps(present, options.interval_minutes, offered)
     if options.stamps == "end":
         everything, present = everything.moved_back(steps), present.moved_back(steps)
+    if interval == MINUTES_PER_DAY and (steps == MINUTES_PER_DAY).all():
+        present = to_days(present)
     present = with_steps(present, steps, interval)
     if options.days is not None:
         end = (int(present.days.min()) + options.days) * MINUTES_PER_DAY
         everything, present = (some.where(some.minutes < end) for some in (everything, present))
     return _by_day(everything, present, interval, files)
+
+
+def _offered(files: Sequence[Reads], everything: Joined, asked: int | None) -> tuple[int, ...]:
+    """The intervals that a region of this commodity may have. Raises ReplayError for two commodities."""
+    commodity, first = files[0].commodity, 0
+    for reads in files:
+        if reads.commodity != commodity:
+            raise ReplayError(f"{everything.place(first)}: {reads.commodity}, and {commodity} in the files before")
+        first += len(reads.minutes)
+    offered = INTERVALS if commodity == "electricity" else GAS_INTERVALS
+    if asked is not None and asked not in offered:
+        listed = " or ".join(map(str, offered))
+        raise ReplayError(f"--interval {asked}: must be {listed} for {commodity}")
+    return offered
 
 
 def _read_file(path: Path, options: ReplayOptions) -> Reads:
@@ -169,6 +189,7 @@ def _by_day(everything: Joined, present: Joined, interval: int, files: Sequence[
     return Replay(
         meters=present.meters,
         channels=tuple(CHANNELS[channel] for channel in present.channels),
+        commodity=files[0].commodity,
         interval_minutes=interval,
         first_day=first_day,
         last_day=last_day,

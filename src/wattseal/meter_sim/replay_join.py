@@ -14,6 +14,7 @@ from wattseal.meter_sim.replay_layout import READ_MINUTES, Reads
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 INTERVALS = (15, 30, 60)
+GAS_INTERVALS = (60, MINUTES_PER_DAY)
 
 _STEPS = np.array([*READ_MINUTES, MINUTES_PER_DAY])
 _OTHER = len(_STEPS)
@@ -118,8 +119,8 @@ def without_repeats(joined: Joined) -> Joined:
     return joined.where(np.concatenate([[True], ~again]))
 
 
-def own_steps(joined: Joined, asked: int | None) -> tuple[NDArray[np.int64], int]:
-    """Minutes that the reads of each series last, and the interval length (`asked`, or found).
+def own_steps(joined: Joined, asked: int | None, offered: Sequence[int] = INTERVALS) -> tuple[NDArray[np.int64], int]:
+    """Minutes that the reads of each series last, and the interval length (`asked`, or found among those `offered`).
 
     A series' step is the length that most of its reads have, as their file tells or by the gap before them; where
     none is, the commonest of all files stands for it. Raises ReplayError if a step cannot be told.
@@ -135,13 +136,26 @@ def own_steps(joined: Joined, asked: int | None) -> tuple[NDArray[np.int64], int
         raise ReplayError(f"{_start(joined, slice(None))}: {_no_step(asked)}")
     else:
         common = asked
-    interval = _interval_for(common) if asked is None else asked
+    interval = _interval_for(common, offered) if asked is None else asked
     return np.where(sure, _STEPS[commonest], common), interval
 
 
-def _interval_for(step: int) -> int:
+def _interval_for(step: int, offered: Sequence[int]) -> int:
     """The shortest interval that reads of `step` minutes fill."""
-    return next((interval for interval in INTERVALS if interval % step == 0), INTERVALS[-1])
+    return next((interval for interval in offered if interval % step == 0), offered[-1])
+
+
+def to_days(joined: Joined) -> Joined:
+    """Reads of whole days, each as that of the UTC day in which it begins: gas days begin at local hours.
+
+    Raises ReplayError where two of a meter begin in one.
+    """
+    daily = replace(joined, keys=joined.keys - joined.minutes % MINUTES_PER_DAY)
+    again = np.flatnonzero(daily.keys[1:] == daily.keys[:-1])
+    if len(again):
+        first, second = sorted(joined.origin[again[0] : again[0] + 2].tolist())
+        raise ReplayError(f"{joined.place(second)}: begins on the same UTC day as the read at {joined.place(first)}")
+    return daily
 
 
 def _length_counts(joined: Joined) -> tuple[NDArray[np.int64], int]:

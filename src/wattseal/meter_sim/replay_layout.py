@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from wattseal.meter_sim.reads import CHANNELS, ReplayError
+from wattseal.meter_sim.reads import CHANNELS, Commodity, ReplayError
 from wattseal.meter_sim.replay_table import Table
 from wattseal.meter_sim.replay_text import (
     BAD,
@@ -21,6 +21,7 @@ from wattseal.meter_sim.replay_text import (
 
 READ_MINUTES = (1, 5, 10, 15, 30, 60)  # how long a read may last
 _UNIT_DIGITS = {"wh": 0, "kwh": 3}
+_GAS_DIGITS = {"l": 0, "m3": 3}
 _METER, _TIME = "meter", "interval_start"
 
 
@@ -30,7 +31,8 @@ class Reads:
 
     `meters` (int32) indexes `names`, `channels` (int8) indexes CHANNELS, `minutes` (uint32) are UTC minutes
     since 1970 as stamped; `place` tells where the i-th read stands, for error messages. `steps` (uint16) are
-    the minutes that each read lasts, None where the file does not tell; `qualities` counts marked reads.
+    the minutes that each read lasts, None where the file does not tell; `qualities` counts marked reads. Gas is in
+    litres wherever Wh are spoken of.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class Reads:
     steps: NDArray[np.uint16] | None = None
     ignored_reads: int = 0
     qualities: Mapping[str, int] = field(default_factory=dict)
+    commodity: Commodity = "electricity"
 
 
 def is_long(table: Table) -> bool:
@@ -51,10 +54,11 @@ def is_long(table: Table) -> bool:
 
 
 def read_long(table: Table, timezone: str | None) -> Reads:
-    """Columns meter, interval_start and energies named `delivered_wh`, `received_kwh` and so on."""
+    """Columns meter, interval_start and energies named `delivered_wh`, `received_kwh`, ...; or gas `delivered_l`."""
     if _TIME not in table.header:
         raise ReplayError(f"{table.path}: no column {_TIME!r} beside {_METER!r}")
-    units = _energy_columns(table)
+    commodity = _commodity(table)
+    units = _energy_columns(table) if commodity == "electricity" else _gas_column(table)
     rows = table.rows
     names, meters = _meter_names(table)
     minutes = _utc_minutes(table, table.header.index(_TIME), timezone, meters)
@@ -69,7 +73,25 @@ def read_long(table: Table, timezone: str | None) -> Reads:
         ),
         ignored_columns=len(table.header) - 2 - len(units),
         place=lambda read: table.place(read % rows),
+        commodity=commodity,
     )
+
+
+def _commodity(table: Table) -> Commodity:
+    split = [name.rpartition("_") for name in table.header]
+    units = {unit for channel, _, unit in split if channel in CHANNELS}
+    if units & _GAS_DIGITS.keys() and units & _UNIT_DIGITS.keys():
+        raise ReplayError(f"{table.path}: gas and electricity in one file; a region has one commodity")
+    return "gas" if units & _GAS_DIGITS.keys() else "electricity"
+
+
+def _gas_column(table: Table) -> dict[int, tuple[int, int]]:
+    """As `_energy_columns`, of the one column that a gas file has."""
+    columns = {f"{channel}_{unit}": digits for channel in CHANNELS for unit, digits in _GAS_DIGITS.items()}
+    found = [name for name in table.header if name in columns]
+    if len(found) > 1 or not found[0].startswith("delivered_"):
+        raise ReplayError(f"{table.path}: gas is one column, delivered_l or delivered_m3, not {' and '.join(found)}")
+    return {table.header.index(found[0]): (0, columns[found[0]])}
 
 
 def _energy_columns(table: Table) -> dict[int, tuple[int, int]]:
@@ -85,7 +107,10 @@ def _energy_columns(table: Table) -> dict[int, tuple[int, int]]:
             raise ReplayError(f"{table.path}: {channel} energy occurs both in Wh and in kWh")
         found[index] = CHANNELS.index(channel), _UNIT_DIGITS[unit]
     if not found:
-        raise ReplayError(f"{table.path}: no column delivered_wh, delivered_kwh, received_wh or received_kwh")
+        raise ReplayError(
+            f"{table.path}: no column delivered_wh, delivered_kwh, received_wh or received_kwh; "
+            "delivered_l or delivered_m3 for gas"
+        )
     return found
 
 
