@@ -1,8 +1,9 @@
 """The aggregator's durable reports: put once, frozen at close, read back; and its append-only logs.
 
-Reports are opaque bytes here. Archives and the segment files of large reports live elsewhere.
+Reports are opaque bytes here. Bodies of large ones stand in segment files (`segments.py`), archives elsewhere.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from wattseal.aggregator.segments import MAGIC, Segments
 from wattseal.aggregator.store_errors import StoreSettingsError, StoreUnavailable, WindowStateError
 from wattseal.aggregator.store_valkey import Line
 from wattseal.aggregator.valkey import Supervisor
 
-BODY_LIMIT: Final = 16 * 1024
+BODY_LIMIT: Final = 64 * 1024
+INLINE_LIMIT: Final = 16 * 1024
 PUT_BATCH: Final = 3_000  # Lua unpacks two values a report, and 8,000 at most
 READ_BATCH: Final = 1_000
 EMBEDDED: Final = "valkey+embedded"
@@ -26,7 +29,7 @@ T = TypeVar("T")
 
 
 class Entry(NamedTuple):
-    """One signed report of at most 16 KiB and its place; `window` is a UTC day number."""
+    """One signed report of at most 64 KiB and its place; `window` is a UTC day number."""
 
     region: str
     window: int
@@ -81,8 +84,9 @@ class Store:
     Putting the same entries again is safe then. After a failed `append`, read the log.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, segments: Segments) -> None:
         self._line = line
+        self._segments = segments
 
     async def put(self, entries: Sequence[Entry]) -> list[PutStatus]:
         """One status an entry, in order, durable when answered. Raises ValueError on an impossible entry."""
@@ -101,10 +105,27 @@ class Store:
         keys = [_key(region, window, name) for name in ("state", "highest", "late", "conflicts")]
         prefix = _key(region, window, "report:")
         keys += [f"{prefix}{entry.kind}:{entry.channel}:{entry.number}:{entry.meter}" for entry in batch]
-        answer: bytes = await self._line.call(
-            "put", keys, [entry.body for entry in batch], before=("SADD", _windows_key(region), window)
-        )
+        bodies = await self._without_large([entry.body for entry in batch])
+        answer: bytes = await self._line.call("put", keys, bodies, before=("SADD", _windows_key(region), window))
         return answer
+
+    async def _without_large(self, bodies: list[bytes]) -> list[bytes]:
+        """References in place of large bodies, which are on disk from here on."""
+        large = [place for place, body in enumerate(bodies) if len(body) > INLINE_LIMIT]
+        if large:
+            references = await asyncio.to_thread(self._segments.append, [bodies[place] for place in large])
+            for place, reference in zip(large, references, strict=True):
+                bodies[place] = reference
+        return bodies
+
+    async def _with_large(self, values: list[bytes | None]) -> list[bytes | None]:
+        """Bodies in place of references."""
+        large = {place: value for place, value in enumerate(values) if value is not None and value.startswith(MAGIC)}
+        if large:
+            bodies = await asyncio.to_thread(self._segments.read, [*large.values()])
+            for place, body in zip(large, bodies, strict=True):
+                values[place] = body
+        return values
 
     async def close(self, region: str, window: int, roster_digest: bytes) -> WindowState:
         """Freeze the window. Raises WindowStateError if it was closed with another roster digest."""
@@ -151,7 +172,8 @@ class Store:
             highest = await self._line.read("HMGET", _key(region, window, "highest"), *fields)
             numbers = [0 if number is None else int(number) for number in highest]
             ids = [ReportId(kind, channel, *named) for named in zip(batch, numbers, strict=True)]
-            bodies = await self._line.read("MGET", *(_report_key(region, window, id_) for id_ in ids))
+            stored = await self._line.read("MGET", *(_report_key(region, window, id_) for id_ in ids))
+            bodies = await self._with_large(stored)
             found += [None if body is None else (number, body) for number, body in zip(numbers, bodies, strict=True)]
         return found
 
@@ -176,7 +198,7 @@ class Store:
             accepted = await self._line.read("MGET", *(_report_key(region, window, id_) for id_ in batch))
             late = await self._line.read("HMGET", _key(region, window, "late"), *map(_id_text, batch))
             found += [second if first is None else first for first, second in zip(accepted, late, strict=True)]
-        return found
+        return await self._with_large(found)
 
     async def accepted(self, region: str, window: int) -> list[ReportId]:
         """Ids of all accepted reports, sorted; walks the whole store, so for archiving only."""
@@ -192,7 +214,8 @@ class Store:
 
     async def refused(self, region: str, window: int, report: ReportId) -> bytes | None:
         """The first bytes refused under this id: with the accepted ones, evidence against the meter."""
-        body: bytes | None = await self._line.read("HGET", _key(region, window, "conflicts"), _id_text(report))
+        stored = await self._line.read("HGET", _key(region, window, "conflicts"), _id_text(report))
+        (body,) = await self._with_large([stored])
         return body
 
     async def counts(self, region: str, window: int) -> dict[str, int]:
@@ -236,24 +259,29 @@ def embedded_url(directory: Path) -> str:
 
 
 @asynccontextmanager
-async def open_store(url: str, *, allow_loss: bool = False) -> AsyncIterator[Store]:
+async def open_store(url: str, segments: Path | None = None, *, allow_loss: bool = False) -> AsyncIterator[Store]:
     """The store at `valkey+embedded:///absolute/directory`, or at a redis://, rediss:// or unix:// address.
 
-    Raises StoreSettingsError for a bad URL or, unless `allow_loss`, for settings that can lose acknowledged
-    reports; StoreLocked if another process holds the directory and does not answer; StoreUnavailable.
+    `segments` is the directory of large reports' bodies, shared by all workers of one store; an embedded one has it
+    within its own. Raises StoreSettingsError for a bad URL or, unless `allow_loss`, for settings that can lose
+    acknowledged reports; StoreLocked if another process holds the directory and does not answer; StoreUnavailable.
     """
     async with AsyncExitStack() as resources:
         parts = urlsplit(url)
         if parts.scheme == EMBEDDED:
             if parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/"):
                 raise StoreSettingsError(f"{EMBEDDED}: needs an absolute directory, as `embedded_url` writes it")
-            supervisor = await resources.enter_async_context(Supervisor(Path(unquote(parts.path))))
+            directory = Path(unquote(parts.path))
+            supervisor = await resources.enter_async_context(Supervisor(directory))
+            segments = directory / "segments" if segments is None else segments
             url = f"unix://{quote(str(supervisor.socket))}"
         elif parts.scheme not in EXTERNAL:
             raise StoreSettingsError(f"store scheme {parts.scheme!r} is none of {EMBEDDED}, {', '.join(EXTERNAL)}")
         line = await Line.open(url, allow_loss=allow_loss)
         resources.push_async_callback(line.aclose)
-        yield Store(line)
+        files = Segments(segments)
+        resources.callback(files.close)
+        yield Store(line, files)
 
 
 def _check(entry: Entry) -> None:
@@ -262,6 +290,8 @@ def _check(entry: Entry) -> None:
         raise ValueError(f"report of {entry.meter}: kind, channel and number cannot be negative")
     if len(entry.body) > BODY_LIMIT:
         raise ValueError(f"report of {entry.meter}: {len(entry.body)} bytes are above {BODY_LIMIT}")
+    if entry.body.startswith(MAGIC):
+        raise ValueError(f"report of {entry.meter}: it begins as what stands for a large one")
 
 
 def _check_region(region: str) -> None:

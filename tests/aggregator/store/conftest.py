@@ -78,8 +78,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path, lossless_url: str)
 
 
 @pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    async with open_store(store_url) as opened:
+async def store(store_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(store_url, tmp_path / "segments") as opened:
         yield opened
 
 

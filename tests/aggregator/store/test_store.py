@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattseal.aggregator import store as store_module
+from wattseal.aggregator.segments import MAGIC
 from wattseal.aggregator.store import (
     BODY_LIMIT,
+    INLINE_LIMIT,
     Entry,
     PutStatus,
     ReportId,
@@ -112,8 +114,9 @@ async def test_largest_body_is_kept_exactly(store: Store, region: str) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (entry("r", body=bytes(BODY_LIMIT + 1)), "16385 bytes are above 16384"),
+        (entry("r", body=bytes(BODY_LIMIT + 1)), "65537 bytes are above 65536"),
         (entry("r", number=-1), "cannot be negative"),
+        (entry("r", body=MAGIC + b"1"), "begins as what stands for a large one"),
         (entry("r}x"), "region 'r}x'"),
         (entry("r*"), "region"),
     ],
@@ -154,6 +157,22 @@ async def test_late_reports_are_fetched_by_their_highest_number(store: Store, re
     found = await store.fetch_late(region, WINDOW, 1, 0, ("in-time", "m", "absent"))
     assert found == [(1, b"body"), (1, b"edited"), None]
     assert await store.fetch_late(region, WINDOW, 1, 0, ()) == []
+
+
+async def test_large_bodies_are_as_others(store: Store, region: str) -> None:
+    """They stand in files; what is compared, late, in conflict and read back is the same."""
+    one, two, small = os.urandom(BODY_LIMIT), os.urandom(INLINE_LIMIT + 1), os.urandom(INLINE_LIMIT)
+    batch = [entry(region, "a", body=one), entry(region, "b", body=small), entry(region, "c", body=two)]
+    assert await store.put(batch) == [accepted] * 3
+    assert await store.put(batch) == [duplicate] * 3
+    assert await store.put([entry(region, "a", body=two), entry(region, "b", body=one)]) == [conflict] * 2
+    assert await fetched(store, region, "a", "b", "c") == [(0, one), (0, small), (0, two)]
+    assert await store.refused(region, WINDOW, ReportId(1, 0, "a", 0)) == two
+    await store.close(region, WINDOW, ROSTER)
+    tardy = entry(region, "d", body=two)
+    assert await store.put([tardy]) == await store.put([tardy]) == [late]
+    assert await store.put([entry(region, "d", body=one)]) == [conflict]
+    assert await store.read(region, WINDOW, [ReportId(1, 0, "d", 0), ReportId(1, 0, "a", 0)]) == [two, one]
 
 
 async def test_empty_window_closes(store: Store, region: str) -> None:
