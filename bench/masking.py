@@ -19,10 +19,10 @@ from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 
 LAYOUT = DEFAULT_LAYOUTS[15]
 SIZES = MaskingParameters(LAYOUT)
@@ -57,7 +57,7 @@ def comparisons() -> Iterator[Comparison]:
     yield Comparison("seal a meter-day / by Paillier", seal, their_seal, at_most=1 / 100)
 
     sealed, theirs = encryptor.encrypt(READS, labels, keys), paillier.encrypt(READS, named, keys)
-    their_evaluator = PaillierEvaluator(public)
+    their_evaluator = PaillierEvaluator(public, LAYOUT)
     yield Comparison(
         "add a report / by Paillier",
         Side(lambda: evaluator.sum_many(sealed), METERS),
@@ -68,7 +68,7 @@ def comparisons() -> Iterator[Comparison]:
         f"open {METERS:,} members, both halves / by Paillier",
         opening(MaskingUnblinder(SIZES), MaskingDecryptor(SIZES), evaluator.sum_many(sealed), labels, keys),
         opening(
-            PaillierUnblinder(public),
+            PaillierUnblinder(public, LAYOUT),
             PaillierDecryptor(secret_key, LAYOUT),
             their_evaluator.sum_many(theirs),
             named,

@@ -15,10 +15,10 @@ from wattseal.cryptosystems.paillier.encoder import SlotEncoder
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 
 LAYOUT = DEFAULT_LAYOUTS[15]
 METERS, SEALED_A_ROUND = 1_000, 20
@@ -56,7 +56,7 @@ def comparisons() -> Iterator[Comparison]:
         at_most=0.01,
     )
 
-    evaluator, n_squared = PaillierEvaluator(public), mpz(public.n) ** 2
+    evaluator, n_squared = PaillierEvaluator(public, LAYOUT), mpz(public.n) ** 2
     numbers = [mpz(int.from_bytes(ciphertext, "little")) for ciphertext in sealed]
     yield Comparison(
         "add a report / one product mod n^2",
@@ -65,7 +65,7 @@ def comparisons() -> Iterator[Comparison]:
         at_most=1.3,
     )
 
-    unblinder, decryptor = PaillierUnblinder(public), PaillierDecryptor(secret_key, LAYOUT)
+    unblinder, decryptor = PaillierUnblinder(public, LAYOUT), PaillierDecryptor(secret_key, LAYOUT)
     total, decrypt = evaluator.sum_many(sealed), CrtDecryption(secret_key)
     yield Comparison(
         f"open {METERS:,} members, both halves / decryption + 25 us a member",

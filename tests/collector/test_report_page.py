@@ -22,7 +22,7 @@ from wattseal.collector.markup import element, table, to_html
 from wattseal.collector.pictures import DPI, LOAD_INCHES, SEEN_INCHES, SHOWN_BYTES, Curve, load_picture, seen_picture
 from wattseal.collector.reasons import REASONS, reason
 from wattseal.collector.report_page import TABLE_ROWS, write_report
-from wattseal.collector.story import Attempt, Refusal, Stage, Story, TotalOutcome
+from wattseal.collector.story import QUANTITIES, Attempt, Refusal, Stage, Story, TotalOutcome
 from wattseal.protocol.errors import UsageError, WattsealError
 
 DAY = date(2026, 3, 2)
@@ -38,11 +38,12 @@ def released(
     meters: int = 40,
     intervals: int = 48,
     wh: int = 500,
+    column: str = "total_wh",
 ) -> TotalOutcome:
     begin, step = datetime.combine(day, time(), UTC), timedelta(days=1) / intervals
     rows = {
         "interval_start": [begin + i * step for i in range(intervals)],
-        "total_wh": [wh * meters + i for i in range(intervals)],
+        column: [wh * meters + i for i in range(intervals)],
         "meters": [meters] * intervals,
         "estimated": [0] * intervals,
     }
@@ -65,6 +66,7 @@ def story(*totals: TotalOutcome, checked: int | None = None, attempts: tuple[Att
         policy="trial",
         meters=1_000,
         interval_minutes=30,
+        quantity=QUANTITIES["electricity"],
         reports=1_000,
         report_bytes=912.0,
         totals=totals,
@@ -120,6 +122,7 @@ RUNS = {
     "a fortnight of two channels": story(
         *(released(day=DAY + timedelta(i), channel=channel) for i in range(14) for channel in ("delivered", "received"))
     ),
+    "gas": replace(story(released(column="total_l")), quantity=QUANTITIES["gas"]),
     "a hostile fortnight": story(*(released(HOSTILE, DAY + timedelta(i), HOSTILE) for i in range(14))),
     "hostile": replace(
         story(
@@ -154,6 +157,13 @@ def test_every_page_is_sound_accessible_and_reaches_for_nothing(pages: dict[str,
         assert not any(name.startswith("on") or name == "href" for name in attributes)
     policy = next(attributes for attributes in page.of("meta") if "http-equiv" in attributes)
     assert policy["content"] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_gas_is_told_in_its_own_words(pages: dict[str, Page]) -> None:
+    text = pages["gas"].text
+    assert "40.1 m³/h from 2026-03-02 23:30 UTC" in text
+    assert {"m³", "peak m³/h"} <= set(pages["gas"].pieces)
+    assert "kW" not in text
 
 
 def test_hostile_text_is_shown_and_nothing_more(pages: dict[str, Page]) -> None:
@@ -323,13 +333,13 @@ def test_a_curve_is_power_with_gaps() -> None:
         with_estimates(released(intervals=4, meters=10, wh=600), [10, 9, 0, 0]),
         released(day=DAY + timedelta(2), intervals=4, meters=10, wh=1_200),
     ]
-    curve = Curve.of("delivered", totals, 360)
+    curve = Curve.of("delivered", QUANTITIES["electricity"], totals, 360)
     nan = np.nan
     wanted = [[nan, 6_001 / 6_000, 6_002 / 6_000, 6_003 / 6_000], [nan] * 4, [2 + i / 6_000 for i in range(4)]]
-    np.testing.assert_allclose(curve.kw, wanted, rtol=1e-12)
+    np.testing.assert_allclose(curve.rates, wanted, rtol=1e-12)
     peak = curve.peak()
     assert peak is not None
-    assert peak.kw == pytest.approx(12_003 / 6_000)
+    assert peak.rate == pytest.approx(12_003 / 6_000)
     assert peak.start == datetime(2026, 3, 4, 18, tzinfo=UTC)
     assert curve.last == date(2026, 3, 4)
     assert curve.has_gaps()
@@ -337,12 +347,14 @@ def test_a_curve_is_power_with_gaps() -> None:
 
 @pytest.mark.parametrize("length", [1, 768, SHOWN_BYTES + 1])
 def test_the_seen_picture_opens_with_its_size(length: int) -> None:
-    pixels = imread(io.BytesIO(seen_picture(os.urandom(length), Curve.of("delivered", [released()], 30))))
+    pixels = imread(
+        io.BytesIO(seen_picture(os.urandom(length), Curve.of("delivered", QUANTITIES["electricity"], [released()], 30)))
+    )
     assert pixels.shape == (SEEN_INCHES[1] * DPI, SEEN_INCHES[0] * DPI, 4)
 
 
 def test_other_data_give_another_picture() -> None:
-    low, high = (Curve.of("delivered", [released(wh=wh)], 30) for wh in (500, 501))
+    low, high = (Curve.of("delivered", QUANTITIES["electricity"], [released(wh=wh)], 30) for wh in (500, 501))
     assert load_picture("town", [low]) == load_picture("town", [low]) != load_picture("town", [high])
 
 

@@ -7,18 +7,20 @@ import pytest
 from tests.commands.shell import ended, wattseal
 
 HEAVY = ("numpy", "polars", "matplotlib", "numba", "cryptography", "fastapi", "httpx", "nacl", "redis")
-COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "ledger"]
+COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "ledger", "roster"]
 ROLES = {
     "aggregator": ["init", "countersign", "serve"],
     "keyserver": ["init", "countersign", "serve"],
     "meter_sim": ["init", "prepare", "send"],
 }
-HELPS = [("collector", verb) for verb in COLLECTOR] + [(role, verb) for role, verbs in ROLES.items() for verb in verbs]
+HELPS = [("collector", verb) for verb in (*COLLECTOR, "roster check")] + [
+    (role, verb) for role, verbs in ROLES.items() for verb in verbs
+]
 
 
 @pytest.mark.parametrize(("role", "verb"), [(role, "") for role in ("collector", *ROLES)] + HELPS)
 def test_help_loads_nothing_heavy(role: str, verb: str) -> None:
-    words = [word for word in (verb, "--help") if word]
+    words = [*verb.split(), "--help"]
     done = ended([sys.executable, "-X", "importtime", "-m", f"wattseal.{role}", *words])
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert done.status == 0

@@ -1,6 +1,7 @@
 """`wattseal run` on files of reads: what totals.csv says against sums computed here, and what is left behind."""
 
 import csv
+import itertools
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ AUSGRID = Path(__file__).parents[3] / "shared/data/ausgrid/ausgrid_customer12_20
 HEADER = ("cohort", "interval_start", "channel", "total_wh", "meters", "estimated")
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
 METERS, QUARTERS = 40, 96
+QUARTER = timedelta(minutes=15)
 
 
 class Row(NamedTuple):
@@ -97,10 +100,21 @@ def plain_sums(reads: dict[tuple[int, datetime, str], str]) -> list[Row]:
             reporting = {meter for meter, start, _ in reads if start.date() == day.date()}
             for quarter in range(QUARTERS):
                 start = day + timedelta(minutes=15 * quarter)
-                known = [reads[m, start, channel] for m in reporting if (m, start, channel) in reads]
-                row = Row(start, channel, sum(map(rounded, known)), len(reporting), len(reporting) - len(known))
-                rows.append(row)
+                missing = [meter for meter in reporting if (meter, start, channel) not in reads]
+                known = [rounded(reads[meter, start, channel]) for meter in reporting.difference(missing)]
+                estimates = [between_neighbors(reads, meter, start, channel) for meter in missing]
+                rows.append(Row(start, channel, sum(known) + sum(estimates), len(reporting), len(missing)))
     return rows
+
+
+def between_neighbors(reads: dict[tuple[int, datetime, str], str], meter: int, start: datetime, channel: str) -> int:
+    """On the straight line between the reads around a gap: there is no earlier day to take a long one's from."""
+    before, after = (
+        next(steps for steps in itertools.count(1) if (meter, start + way * steps * QUARTER, channel) in reads)
+        for way in (-1, 1)
+    )
+    low, high = (rounded(reads[meter, start + step * QUARTER, channel]) for step in (-before, after))
+    return round(low + Fraction((high - low) * before, before + after))
 
 
 @pytest.mark.parametrize("scheme", ["paillier", "masking"])

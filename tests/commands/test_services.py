@@ -16,7 +16,7 @@ from wattseal.collector.deployment import Places, Urls
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import sole_use
-from wattseal.meter_sim.load_model import simulate
+from wattseal.meter_sim.load_model import have_panels, simulate
 from wattseal.protocol.errors import Forbidden, Unauthorized, UnknownSubject, UsageError
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role
 from wattseal.protocol.release import ReleaseRequest
@@ -25,6 +25,7 @@ from wattseal.protocol.time import parse_window
 
 METERS, DAY = 80, "2026-03-02"
 FLEET = ("--meters", METERS, "--leaf-size", 40, "--first-date", DAY)
+REPORTS = METERS + int(have_panels(1, range(METERS)).sum())
 COHORTS = {"town": range(80), "town/feeder-1/transformer-002": range(40, 80)}
 
 
@@ -70,7 +71,7 @@ def test_everything_is_there_again_after_a_restart(deployment: Path) -> None:
     order = Verbs(deployment)
     with Up(deployment) as up:
         first = order("fleet", *FLEET).json
-        assert (first["meters"], first["sealed_reports"], first["outcomes"]) == (METERS, METERS, {"accepted": METERS})
+        assert (first["meters"], first["sealed_reports"], first["outcomes"]) == (METERS, REPORTS, {"accepted": REPORTS})
         early = order("total", "town", DAY)
         assert (early.status, early.words[:27]) == (3, "refused (window-not-closed)")
         assert order("close", DAY).json["status"] == "closed"
@@ -97,7 +98,7 @@ def test_everything_is_there_again_after_a_restart(deployment: Path) -> None:
 
     with Up(deployment):
         again = order("fleet", *FLEET).json
-        assert (again["sealed_reports"], again["outcomes"]) == (0, {"accepted": METERS})
+        assert (again["sealed_reports"], again["outcomes"]) == (0, {"accepted": REPORTS})
         assert order("close", DAY).json["status"] == "closed"
         _check_totals(order)
         assert {cohort: released_bytes(deployment, cohort) for cohort in COHORTS} == releases
@@ -120,7 +121,7 @@ def _check_refusals(order: Verbs) -> None:
         ("total", "town", "2026-03-01"): (2, "2026-03-01"),
         ("total", "town", "2026-03-03"): (3, "refused (window-not-closed)"),
         ("total", "town", DAY, "--region", "region-9"): (2, "region-9"),
-        ("total", "town", DAY, "--channel", "received"): (3, "refused (nobody-reported)"),
+        ("total", "town/feeder-1/transformer-001", DAY, "--channel", "received"): (3, "refused (group-too-small)"),
         ("total", "town", DAY, "--purpose", "marketing"): (3, "refused (purpose-not-permitted)"),
         ("close", "2099-01-01"): (2, "not over yet"),
         ("ledger", "aggregator"): (2, "aggregator"),
@@ -240,6 +241,6 @@ def test_ctrl_c_while_a_fleet_sends(up: Up) -> None:
     assert (done.status, done.stdout, done.stderr.strip()) == (130, "", "")
     assert [line for line in processes_of(places.fleet).values() if "meter_sim" in line] == []
     # What was on its way goes again: the aggregator knows it already, or takes it now.
-    assert sum(wattseal("fleet", *many).json["outcomes"].values()) == 300
+    assert sum(wattseal("fleet", *many).json["outcomes"].values()) == 3 * (100 + have_panels(1, range(100)).sum())
     counts = [(window["accepted"], window["conflicts"], window["late"]) for window in windows_of(places)]
-    assert counts == [(100, 0, 0)] * 3
+    assert counts == [(100 + have_panels(1, range(100)).sum(), 0, 0)] * 3

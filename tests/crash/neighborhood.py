@@ -11,7 +11,7 @@ from tests.commands.shell import Ended, finish, module, start
 from tests.crash.fault_proxy import FaultProxy
 from wattseal.collector.client import Client
 from wattseal.collector.deployment import Places
-from wattseal.collector.trial import close_windows, install_roster
+from wattseal.collector.trial import close_windows, install_rosters
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.protocol.ids import Role
@@ -56,7 +56,7 @@ class Neighborhood:
         write_reads(reads)
         fleet = ("--fleet", self.places.fleet, "--roster", self.places.roster, "--root", COHORT)
         assert module("meter_sim", "prepare", *fleet, "--reads", reads).status == 0
-        install_roster(self.places)
+        install_rosters(self.places, [self.places.roster])
 
     def send_words(self, aggregator: str | None = None) -> list[object]:
         urls = self.places.urls()

@@ -5,20 +5,26 @@ from typing import NamedTuple
 
 
 class NaiveTable(NamedTuple):
-    """Offsets and widths of all slots, the check slot's last, and the inner bucket edges."""
+    """Offsets and widths of all slots, the check slot's last, and the inner bucket edges.
+
+    The read slots hold `reads` of the day's, from `first` on. There may be no bucket slots.
+    """
 
     offsets: Sequence[int]
     widths: Sequence[int]
     edges: Sequence[int]
+    first: int
+    reads: int
 
 
 def bucket_of(energy: int, edges: Sequence[int]) -> int:
     return sum(energy > edge for edge in edges)
 
 
-def pack(reads: Sequence[int], table: NaiveTable, weights: Sequence[int], tag: int) -> int:
-    bucket = bucket_of(sum(reads), table.edges)
-    values = [*reads, 1, *(int(i == bucket) for i in range(len(table.edges) + 1))]
+def pack(day: Sequence[int], table: NaiveTable, weights: Sequence[int], tag: int) -> int:
+    bucket = bucket_of(sum(day), table.edges)
+    values = [*day[table.first :][: table.reads], 1, *(int(i == bucket) for i in range(len(table.edges) + 1))]
+    values = values[: len(weights)]
     check = sum(weight * value for weight, value in zip(weights, values, strict=True)) + tag
     return sum(value << offset for value, offset in zip([*values, check], table.offsets, strict=True))
 

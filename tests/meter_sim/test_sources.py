@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.meter_sim.sources import SourceSettings, neighbor_reads, open_source
 from wattseal.policy.dominance import Opened, check_dominance
 from wattseal.policy.pack import trial_policy

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from nacl.signing import SigningKey
 
@@ -28,16 +29,24 @@ ROLES = ("utility", "aggregator_operator", "unblinder_operator", "aggregator", "
 TRUST = TrustAnchors(**{name: operator(name).verify_key.encode() for name in ROLES})
 
 
-def row(meter: str, cohort: str, channels: tuple[Channel, ...] = (Channel.DELIVERED,)) -> RosterRow:
-    return RosterRow(
-        meter=MeterId(meter),
-        identity_key=digest(f"identity of {meter}"),
-        sealing_key=digest(f"sealing of {meter}"),
-        service_point=f"point of {meter}",
-        account=f"account of {meter}",
-        cohort=CohortId(cohort),
-        channels=channels,
-    )
+def row(
+    meter: str,
+    cohort: str,
+    channels: tuple[Channel, ...] = (Channel.DELIVERED,),
+    **changes: Any,  # noqa: ANN401 - any field's value
+) -> RosterRow:
+    fields: dict[str, Any] = {
+        "meter": MeterId(meter),
+        "identity_key": digest(f"identity of {meter}"),
+        "sealing_key": digest(f"sealing of {meter}"),
+        "service_point": f"point of {meter}",
+        "account": f"account of {meter}",
+        "cohort": CohortId(cohort),
+        "channels": channels,
+        "installed": Window(0),
+        "tenure_since": Window(0),
+    }
+    return RosterRow(**{**fields, **changes})
 
 
 def rows_of(cohort: str, count: int, first: int = 0) -> list[RosterRow]:
@@ -45,16 +54,21 @@ def rows_of(cohort: str, count: int, first: int = 0) -> list[RosterRow]:
 
 
 def roster(
-    rows: Sequence[RosterRow], region: RegionId = REGION, effective: int = TODAY, layout_id: bytes = LAYOUT
+    rows: Sequence[RosterRow],
+    region: RegionId = REGION,
+    effective: int = TODAY,
+    layout_id: bytes = LAYOUT,
+    **changes: Any,  # noqa: ANN401 - any field's value
 ) -> Roster:
-    return Roster(
-        region=region,
-        effective=Window(effective),
-        interval_minutes=15,
-        suite=Suite.PAILLIER_3072,
-        layout_id=layout_id,
-        rows=tuple(sorted(rows, key=lambda row: row.meter)),
-    )
+    fields: dict[str, Any] = {
+        "region": region,
+        "effective": Window(effective),
+        "interval_minutes": 15,
+        "suite": Suite.PAILLIER_3072,
+        "layout_id": layout_id,
+        "rows": tuple(sorted(rows, key=lambda row: row.meter)),
+    }
+    return Roster(**{**fields, **changes})
 
 
 def countersigned(proposed: Roster) -> SignedRoster:

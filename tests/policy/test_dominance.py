@@ -22,8 +22,8 @@ def bucket_of(energy_wh: int) -> int:
 
 def opened(members: Meters, energies: Energies) -> Opened:
     buckets = [bucket_of(energies[meter]) for meter in members]
-    total_wh = sum(energies[meter] for meter in members)
-    return Opened(members, tuple(buckets.count(bucket) for bucket in range(len(EDGES_WH))), total_wh)
+    total = sum(energies[meter] for meter in members)
+    return Opened(members, tuple(buckets.count(bucket) for bucket in range(len(EDGES_WH))), total)
 
 
 def passes(question: Opened, released: Iterable[Opened], share: int) -> bool:

@@ -9,7 +9,7 @@ from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, Re
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
 from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest, SeenHeads
 from wattseal.protocol.report import Header, seal_report
-from wattseal.protocol.roster import Roster, RosterRow, SignedRoster
+from wattseal.protocol.roster import Roster, RosterRow, SignedRoster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.trust import TrustAnchors
@@ -65,6 +65,8 @@ def roster_row(number: int, **changes: Any) -> RosterRow:  # noqa: ANN401 - any 
         "account": f"account-{number}",
         "cohort": CohortId(f"town/feeder-{number // 4}/t{number // 2}"),
         "channels": (Channel.DELIVERED,),
+        "installed": WINDOW,
+        "tenure_since": WINDOW - 100,
     }
     return RosterRow(**{**fields, **changes})
 
@@ -119,7 +121,8 @@ def release(**changes: Any) -> Release:  # noqa: ANN401 - any field's value
     fields: dict[str, Any] = {
         "statement": statement().to_bytes(),
         "purpose": "grid-planning",
-        "reads_wh": (1500, 0, 2**40),
+        "unit": Unit.WH,
+        "reads": (1500, 0, 2**40),
         "members": 9,
         "flagged": (0, 1, 0),
         "decryptor_head": head(Role.DECRYPTOR),

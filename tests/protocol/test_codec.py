@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from tests.protocol.samples import ONE_OF_EACH, WINDOW, key_notice, release, roster_row, statement
 from wattseal.protocol.codec import Bytes, Count, Many, Message, canonical_json, first_fault, to_base64
 from wattseal.protocol.errors import MalformedMessage
-from wattseal.protocol.ids import Channel, Role
+from wattseal.protocol.ids import LAST_WINDOW, Channel, Role
 from wattseal.protocol.keys import EnrolmentRequest, MeterKeysOfHalf
 from wattseal.protocol.release import Head, PadRequest, Release
 from wattseal.protocol.roster import Roster
@@ -87,8 +87,10 @@ rows = st.builds(
     st.integers(0, 999),
     service_point=names,
     account=names,
-    customer_class=st.sampled_from(["residential", "commercial"]),
+    customer_class=st.sampled_from(["residential", "commercial", "large"]),
     channels=st.sampled_from([tuple(Channel), (Channel.RECEIVED,)]),
+    installed=st.integers(0, LAST_WINDOW),
+    tenure_since=st.integers(0, LAST_WINDOW),
 )
 statements = st.builds(
     statement,
@@ -103,7 +105,7 @@ releases = st.builds(
     release,
     statement=st.binary(),
     purpose=st.from_regex(r"\A[a-z][a-z0-9-]{0,39}\Z"),
-    reads_wh=st.lists(numbers).map(tuple),
+    reads=st.lists(numbers).map(tuple),
     members=st.integers(1, 16_384),
 )
 messages = st.one_of(heads, rows, statements, releases, st.builds(key_notice, public_key=st.binary(max_size=4096)))
@@ -305,7 +307,7 @@ def test_an_unknown_name_is_shown_only_if_it_could_be_a_field() -> None:
     ("kind", "data"),
     [
         (Roster, b'{"rows":[' + b"{}," * 999 + b"{}]}"),
-        (Release, b'{"reads_wh":[' + b'"",' * 999 + b'""],"flagged":[' + b'"",' * 999 + b'""]}'),
+        (Release, b'{"reads":[' + b'"",' * 999 + b'""],"flagged":[' + b'"",' * 999 + b'""]}'),
         (PadRequest, b'{"seen":[' + b"{}," * 999 + b"{}]}"),
         (EnrolmentRequest, b'{"months":[' + b"1," * 999 + b"1]}"),
         (TotalStatement, b'{"numbers":[' + b"1," * 999 + b"1]}"),

@@ -48,12 +48,12 @@ def test_a_half_cannot_sign_a_head_in_the_name_of_the_other() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"reads_wh": [-1]},
-        {"reads_wh": [0.5]},
-        {"reads_wh": [True]},
-        {"reads_wh": [2**63]},
-        {"reads_wh": ["1"]},
-        {"reads_wh": 1},
+        {"reads": [-1]},
+        {"reads": [0.5]},
+        {"reads": [True]},
+        {"reads": [2**63]},
+        {"reads": ["1"]},
+        {"reads": 1},
         {"members": 0},
         {"members": 16_385},
         {"flagged": [-1]},

@@ -11,7 +11,7 @@ from wattseal.protocol.ids import LAST_WINDOW, Channel, Kind, MeterId, RegionId
 from wattseal.protocol.report import (
     MAX_FLAG_RUNS,
     MAX_REPORT_BYTES,
-    MISSING,
+    FlagReason,
     FlagRun,
     Header,
     decode_report,
@@ -39,7 +39,7 @@ def with_runs(*runs: tuple[int, int, int]) -> bytes:
 
 
 def test_each_header_field_has_its_place() -> None:
-    flags = (FlagRun(1, 2, MISSING), FlagRun(0x0304, 5, 9))
+    flags = (FlagRun(1, 2, FlagReason.MISSING), FlagRun(0x0304, 5, 6))
     sealed = report(b"cipher", channel=Channel.RECEIVED, key_id=0x01020304, number=7, flags=flags)
     start, end = WINDOW * 1440, (WINDOW + 1) * 1440
     places = [
@@ -57,7 +57,7 @@ def test_each_header_field_has_its_place() -> None:
         (57, b"\x02"),  # flag runs
         (58, b"\x00\x00\x00\x06"),  # ciphertext bytes
         (62, b"\x00\x01\x00\x02\x01"),
-        (67, b"\x03\x04\x00\x05\x09"),
+        (67, b"\x03\x04\x00\x05\x06"),
         (72, b"cipher"),
     ]
     for offset, expected in places:
@@ -82,7 +82,7 @@ def run_lists(draw: st.DrawFn) -> tuple[FlagRun, ...]:
     """Gap of at least one between runs, so that reasons are free."""
     runs, free = [], 0
     for gap, length, reason in draw(
-        st.lists(st.tuples(st.integers(0, 999), st.integers(1, 999), st.integers(1, 255)), max_size=MAX_FLAG_RUNS)
+        st.lists(st.tuples(st.integers(0, 999), st.integers(1, 999), st.integers(1, 6)), max_size=MAX_FLAG_RUNS)
     ):
         runs.append(FlagRun(free + gap, length, reason))
         free += gap + length + 1
@@ -136,7 +136,7 @@ def test_random_bytes_are_rejected(body: bytes) -> None:
 
 
 def test_every_single_bit_flip_is_caught() -> None:
-    body = report(bytes(range(40)), flags=(FlagRun(3, 4, MISSING), FlagRun(90, 6, 2)))
+    body = report(bytes(range(40)), flags=(FlagRun(3, 4, FlagReason.MISSING), FlagRun(90, 6, 2)))
     decoded = decoded_and_forged = 0
     for bit in range(8 * len(body)):
         flipped = patched(body, bit // 8, bytes([body[bit // 8] ^ 1 << bit % 8]))
@@ -152,7 +152,7 @@ def test_every_single_bit_flip_is_caught() -> None:
 
 
 def test_truncation_at_every_length_is_rejected() -> None:
-    body = report(flags=(FlagRun(3, 4, MISSING),))
+    body = report(flags=(FlagRun(3, 4, FlagReason.MISSING),))
     for length in range(len(body)):
         with pytest.raises(MalformedMessage):
             decode_report(body[:length])
@@ -281,9 +281,9 @@ def test_the_signature_is_of_header_and_ciphertext_digest_by_this_meter_as_a_rep
 
 def test_bytes_cannot_move_between_flags_and_ciphertext() -> None:
     """The lengths are signed, so a run cannot pass for ciphertext, nor a piece of ciphertext for a run."""
-    body = report(struct.pack(">HHB", 9, 9, 9) + b"rest", flags=(FlagRun(0, 1, 1),))
+    body = report(struct.pack(">HHB", 9, 9, 5) + b"rest", flags=(FlagRun(0, 1, 1),))
     moved = patched(body, 57, b"\x02" + struct.pack(">I", 4))
-    assert decode_report(moved).header.flags == (FlagRun(0, 1, 1), FlagRun(9, 9, 9))
+    assert decode_report(moved).header.flags == (FlagRun(0, 1, 1), FlagRun(9, 9, 5))
     with pytest.raises(SignatureInvalid):
         decode_report(moved).verify(METER)
 
@@ -323,18 +323,57 @@ def test_a_report_is_at_most_64_kib() -> None:
         report(bytes(largest + 1))
 
 
-@given(st.lists(st.booleans(), max_size=96), st.integers(1, 255))
-def test_flags_as_runs_mark_the_same_intervals(flagged: list[bool], reason: int) -> None:
-    runs = flag_runs(flagged, reason)
-    marked = [any(run.start <= place < run.start + run.length for run in runs) for place in range(len(flagged))]
+@pytest.mark.parametrize("reason", [8, 9, 255])
+def test_reasons_are_those_that_are_known(reason: int) -> None:
+    with pytest.raises(MalformedMessage, match="a flag run's reason is not known"):
+        decode_report(with_runs((0, 4, reason)))
+    with pytest.raises(MalformedMessage, match="a flag run's reason is not known"):
+        report(flags=(FlagRun(0, 4, reason),))
+
+
+@pytest.mark.parametrize("runs", [[(1, 95, 7)], [(0, 4, 7), (9, 1, 1)], [(0, 4, 1), (9, 1, 7)]])
+def test_several_reasons_are_one_run_over_everything(runs: list[tuple[int, int, int]]) -> None:
+    with pytest.raises(MalformedMessage, match="over everything"):
+        decode_report(with_runs(*runs))
+    assert decode_report(with_runs((0, 96, 7))).header.flags == (FlagRun(0, 96, FlagReason.SEVERAL),)
+
+
+def test_reasons_keep_their_numbers() -> None:
+    assert [(reason.name, reason.value) for reason in FlagReason] == [
+        ("MISSING", 1),
+        ("LINEAR", 2),
+        ("LIKE_DAY", 3),
+        ("SPIKE", 4),
+        ("SUM", 5),
+        ("CLOCK", 6),
+        ("SEVERAL", 7),
+    ]
+
+
+@given(st.lists(st.integers(0, 6), max_size=96) | st.lists(st.sampled_from([0, 0, 0, 2, 4]), max_size=96))
+def test_reasons_as_runs_mark_the_same_intervals(reasons: list[int]) -> None:
+    runs = flag_runs(reasons)
     assert decode_report(report(flags=runs)).header.flags == runs
-    assert marked == flagged or (len(runs) == 1 and all(marked))
+    marked = [0] * len(reasons)
+    for run in runs:
+        marked[run.start : run.start + run.length] = [run.reason] * run.length
+    assert marked in (reasons, [FlagReason.SEVERAL] * len(reasons))
+
+
+def test_equal_neighbors_are_one_run() -> None:
+    assert flag_runs([0, 1, 1, 2, 0, 0, 2, 5]) == (
+        FlagRun(1, 2, FlagReason.MISSING),
+        FlagRun(3, 1, FlagReason.LINEAR),
+        FlagRun(6, 1, FlagReason.LINEAR),
+        FlagRun(7, 1, FlagReason.SUM),
+    )
 
 
 def test_more_than_32_runs_become_one_over_everything() -> None:
-    assert len(flag_runs([True, False] * 32, MISSING)) == 32
-    assert flag_runs([True, False] * 33, MISSING) == (FlagRun(0, 66, MISSING),)
-    assert flag_runs([False] * 96, MISSING) == flag_runs([], MISSING) == ()
+    assert len(flag_runs([FlagReason.MISSING, 0] * 32)) == 32
+    assert flag_runs([FlagReason.MISSING, 0] * 33) == (FlagRun(0, 66, FlagReason.SEVERAL),)
+    assert flag_runs([FlagReason.LINEAR, FlagReason.SUM] * 17) == (FlagRun(0, 34, FlagReason.SEVERAL),)
+    assert flag_runs([0] * 96) == flag_runs([]) == ()
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5))

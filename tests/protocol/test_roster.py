@@ -4,13 +4,14 @@ import pytest
 from nacl.signing import SigningKey
 from pydantic import ValidationError
 
-from tests.protocol.samples import TRUST, roster, roster_row, signed_roster, signing_key
+from tests.protocol.samples import TRUST, WINDOW, roster, roster_row, signed_roster, signing_key
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UnknownSubject
 from wattseal.protocol.ids import Channel, CohortId
-from wattseal.protocol.roster import MAX_METERS, Roster, SignedRoster
+from wattseal.protocol.roster import MAX_METERS, Roster, RosterRow, SignedRoster, Unit
 from wattseal.protocol.signing import sign
 
 BOTH = (Channel.DELIVERED, Channel.RECEIVED)
+GAS: dict[str, Any] = {"commodity": "gas", "unit": Unit.LITRE}
 OPERATORS = ["utility", "aggregator_operator", "unblinder_operator"]
 
 
@@ -44,6 +45,7 @@ def test_channels_are_sorted_each_once(channels: tuple[Channel, ...]) -> None:
         {"version": 2},
         {"commodity": "water"},
         {"interval_minutes": 5},
+        {"unit": "kWh"},
         {"interval_minutes": True},
         {"suite": 256},
         {"layout_id": bytes(7)},
@@ -58,6 +60,73 @@ def test_fields_out_of_range(changes: dict[str, Any]) -> None:
     fields: dict[str, Any] = dict(roster())
     with pytest.raises(ValidationError):
         Roster(**{**fields, **changes})
+
+
+def changed(base: Roster, **changes: Any) -> Roster:  # noqa: ANN401 - any field's value
+    return Roster(**{**dict(base), **changes})
+
+
+def of_class(name: str, count: int = 2, **changes: Any) -> tuple[RosterRow, ...]:  # noqa: ANN401
+    return tuple(roster_row(number, customer_class=name, **changes) for number in range(count))
+
+
+def test_units_and_their_factors() -> None:
+    assert {unit.value: unit.factor for unit in Unit} == {"Wh": 1, "10Wh": 10, "100Wh": 100, "L": 1}
+
+
+@pytest.mark.parametrize("interval_minutes", [15, 30, 60, 1440])
+def test_intervals_go_by_commodity(interval_minutes: int) -> None:
+    electricity, gas = {"interval_minutes": interval_minutes}, {"interval_minutes": interval_minutes, **GAS}
+    for fields, allowed in ((electricity, (15, 30, 60)), (gas, (60, 1440))):
+        if interval_minutes in allowed:
+            assert changed(roster(roster_row(1)), **fields).interval_minutes == interval_minutes
+        else:
+            with pytest.raises(ValidationError, match=f"is read every {' or '.join(map(str, allowed))} minutes"):
+                changed(roster(roster_row(1)), **fields)
+
+
+@pytest.mark.parametrize(
+    ("commodity", "unit"),
+    [("electricity", Unit.LITRE), ("gas", Unit.WH), ("gas", Unit.WH_10), ("gas", Unit.WH_100)],
+)
+def test_units_go_by_commodity(commodity: str, unit: Unit) -> None:
+    with pytest.raises(ValidationError, match="gas is counted in L, electricity in Wh, 10Wh or 100Wh"):
+        changed(roster(roster_row(1)), commodity=commodity, unit=unit, interval_minutes=60)
+
+
+@pytest.mark.parametrize("unit", [Unit.WH_10, Unit.WH_100])
+def test_coarse_units_are_for_class_large_alone(unit: Unit) -> None:
+    large = of_class("large")
+    assert changed(roster(*large), unit=unit).unit is unit
+    for other in ("residential", "commercial"):
+        with pytest.raises(ValidationError, match="for regions of class large alone"):
+            changed(roster(large[0], roster_row(1, customer_class=other)), unit=unit)
+
+
+def test_class_large_may_count_in_wh_and_never_gas() -> None:
+    assert roster(*of_class("large"), roster_row(2)).unit is Unit.WH
+    with pytest.raises(ValidationError, match="class large is for electricity"):
+        changed(roster(*of_class("large")), interval_minutes=60, **GAS)
+
+
+@pytest.mark.parametrize("channels", [BOTH, BOTH[1:]], ids=str)
+def test_gas_is_delivered_alone(channels: tuple[Channel, ...]) -> None:
+    with pytest.raises(ValidationError, match="gas has the channel delivered alone"):
+        changed(roster(roster_row(1), roster_row(2, channels=channels)), interval_minutes=60, **GAS)
+
+
+@pytest.mark.parametrize("what", ["installed", "tenure_since"])
+def test_nothing_begins_after_the_roster_takes_effect(what: str) -> None:
+    assert roster(roster_row(1, **{what: WINDOW})).effective == WINDOW
+    with pytest.raises(ValidationError, match="begins after the roster takes effect"):
+        roster(roster_row(1, **{what: WINDOW + 1}))
+
+
+def test_an_installation_is_a_meter_with_its_keys() -> None:
+    row = roster_row(1)
+    for field in ("meter", "identity_key", "sealing_key"):
+        assert roster_row(1, **{field: getattr(roster_row(2), field)}).installation != row.installation
+    assert roster_row(1, account="another", installed=0).installation == row.installation
 
 
 def test_a_roster_has_at_most_16384_rows() -> None:
@@ -107,6 +176,12 @@ def test_unknown_cohorts(cohort: str) -> None:
 def test_by_meter() -> None:
     assert {meter: row.meter for meter, row in roster().by_meter.items()} == {
         f"m-{number:03}": f"m-{number:03}" for number in range(10)
+    }
+
+
+def test_by_service_point() -> None:
+    assert {point: row.meter for point, row in roster().by_service_point.items()} == {
+        f"sp-{number}": f"m-{number:03}" for number in range(10)
     }
 
 

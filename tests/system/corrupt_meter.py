@@ -8,7 +8,7 @@ from gmpy2 import mpz, powmod
 from nacl.signing import SigningKey
 
 from tests.system.forging import encoded
-from tests.system.town import LAYOUT, Day, Reads, Town
+from tests.system.town import CHUNK, LAYOUT, Day, Reads, Town
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Label, Use, check_key_id
 from wattseal.cryptosystems.paillier.checks import member_tag, slot_weights
@@ -19,7 +19,7 @@ from wattseal.protocol.report import Header, decode_report, seal_report
 from wattseal.protocol.time import month_of, window_minutes
 
 COUNT = LAYOUT.intervals
-BUCKETS = range(COUNT + 1, len(LAYOUT.widths))
+BUCKETS = range(COUNT + 1, LAYOUT.slots)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class CorruptMeter:
         keys = self.town.state.check_keys()
         weights = slot_weights(Secret(keys[month_of(header.window)]), label, len(values))
         check = sum(w * v for w, v in zip(weights, values, strict=True)) + member_tag(Secret(self.row.tag_key), label)
-        plaintext = sum(v << offset for v, offset in zip((*values, check), LAYOUT.offsets, strict=True))
+        plaintext = sum(v << offset for v, offset in zip((*values, check), CHUNK.offsets, strict=True))
         return self.signed(header, self._encrypt(plaintext, label))
 
     def signed(self, header: Header, ciphertext: bytes) -> bytes:

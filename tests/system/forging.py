@@ -12,6 +12,7 @@ from tests.system.relay import PostService
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.client import RoleClient
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import WattsealError, problem
@@ -47,7 +48,7 @@ class Arithmetic:
 
     def __init__(self, notice: KeyNotice) -> None:
         self.public = PublicKey.from_bytes(PAILLIER_3072, notice.public_key)
-        self._evaluator = PaillierEvaluator(self.public)
+        self._evaluator = PaillierEvaluator(self.public, DEFAULT_LAYOUTS[15])
 
     def fold(self, ciphertexts: Sequence[bytes]) -> bytes:
         return self._evaluator.sum_many(ciphertexts)

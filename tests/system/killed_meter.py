@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.fleet import Fleet, Region
-from wattseal.meter_sim.reads import DayReads
 from wattseal.meter_sim.sealing import Sealer, Unsealed
 from wattseal.meter_sim.state import FleetState
 from wattseal.protocol.ids import RegionId
@@ -28,7 +28,7 @@ class _Killed(Sealer):
 def main(fleet: str, notice: str, meter: str, window: str, reads: str) -> None:
     with FleetState(Path(fleet)) as state:
         wh = np.array([[int(read) for read in reads.split(",")]], dtype=np.int64)
-        day = DayReads(int(window), "delivered", (meter,), wh, np.ones(wh.shape, dtype=np.bool_))
+        day = EditedDay(int(window), "delivered", (meter,), wh, np.zeros(wh.shape, dtype=np.uint8))
         region = Region(RegionId("region-1"), 1, bytes(8), 15)
         Fleet(state, region, KeyNotice.from_bytes(Path(notice).read_bytes()), _Killed()).seal([day])
 

@@ -8,15 +8,15 @@ import pytest
 
 from tests.system.corrupt_meter import CorruptMeter, whole_window
 from tests.system.forging import CIPHERTEXT_BYTES
-from tests.system.town import LAYOUT, Day, Town
+from tests.system.town import CHUNK, Day, Town
 from wattseal.collector.deployment import DECRYPTOR
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.protocol.ids import Channel
 from wattseal.protocol.report import decode_report
 
 COHORT, NEIGHBOR = "town/a", "town/b"
-FIRST_INTERVAL, COUNT_SLOT, FIRST_BUCKET = LAYOUT.offsets[0], LAYOUT.offsets[96], LAYOUT.offsets[97]
-CHECK_SLOT = LAYOUT.offsets[-1]
+FIRST_INTERVAL, COUNT_SLOT, FIRST_BUCKET = CHUNK.offsets[0], CHUNK.offsets[96], CHUNK.offsets[97]
+CHECK_SLOT = CHUNK.offsets[-1]
 Forge = Callable[[Town, Day, list[bytes]], bytes]
 """From the members' ciphertexts to what is passed off as their total."""
 
@@ -34,18 +34,18 @@ FORGERIES: dict[str, Forge] = {
     "A1 another cohort's total": lambda town, day, _: town.arithmetic.fold(day.ciphertexts(day.members(NEIGHBOR))),
     "A2 one meter added 40 more times": weighted(lambda i: 41 if i == 0 else 1),
     "A2 one meter alone, as often as there are members": weighted(lambda i: 16 if i == 0 else 0),
-    "A3 one meter shifted up by a slot": weighted(lambda i: 1 + (1 << LAYOUT.offsets[1]) if i == 0 else 1),
+    "A3 one meter shifted up by a slot": weighted(lambda i: 1 + (1 << CHUNK.offsets[1]) if i == 0 else 1),
     "A4 weights 1000^i": weighted(lambda i: 1000**i),
     "A4 one meter subtracted": weighted(lambda i: -1 if i == 0 else 1),
     "A7 a listed meter left out": lambda town, _, sealed: town.arithmetic.fold(sealed[1:]),
     "A7 a meter counted twice": lambda town, _, sealed: town.arithmetic.fold([*sealed, sealed[0]]),
     "A7 a meter in another's place": lambda town, _, sealed: town.arithmetic.fold([*sealed[1:], sealed[1]]),
     "A9 5 Wh added to an interval": altered(5 << FIRST_INTERVAL),
-    "A9 5 Wh moved to the next interval": altered((5 << LAYOUT.offsets[1]) - (5 << FIRST_INTERVAL)),
+    "A9 5 Wh moved to the next interval": altered((5 << CHUNK.offsets[1]) - (5 << FIRST_INTERVAL)),
     "A9 the count raised": altered(1 << COUNT_SLOT),
-    "A9 a member moved up a bucket": altered((1 << LAYOUT.offsets[98]) - (1 << FIRST_BUCKET)),
+    "A9 a member moved up a bucket": altered((1 << CHUNK.offsets[98]) - (1 << FIRST_BUCKET)),
     "A9 the check value raised": altered(1 << CHECK_SLOT),
-    "A9 a bit above the check slot": altered(1 << LAYOUT.top),
+    "A9 a bit above the check slot": altered(1 << CHUNK.top),
     "A9 minus one": altered(-1),
     "A8 no ciphertext: 0": lambda _town, _day, _sealed: bytes(CIPHERTEXT_BYTES),
     "A8 the ciphertext 1": lambda _town, _day, _sealed: (1).to_bytes(CIPHERTEXT_BYTES, "little"),
@@ -80,7 +80,7 @@ def test_a_rerandomized_total_opens_to_the_truth(town: Town) -> None:
     day = town.day(only=(COHORT,))
     members = day.members(COHORT)
     total = town.arithmetic.rerandomized(town.arithmetic.fold(day.ciphertexts(members)))
-    assert town.release(town.forged(day, COHORT, total)).reads_wh == day.total(members)
+    assert town.release(town.forged(day, COHORT, total)).reads == day.total(members)
 
 
 def test_reports_of_another_window_are_refused(town: Town) -> None:

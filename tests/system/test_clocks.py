@@ -15,6 +15,7 @@ from tests.system.town import REGION, Status, Town
 from wattseal.aggregator.door import CLOCK_SKEW_S, HORIZON_DAYS, Door, Reason
 from wattseal.collector.deployment import DECRYPTOR
 from wattseal.collector.processes import Service, order
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import write_private
@@ -50,7 +51,7 @@ def door_at(town: Town, seconds: float, directory: Path, *, horizon_days: int | 
     registry.install_roster(town.signed(town.roster))
     notice = (town.places.of(DECRYPTOR) / "key-notice.json").read_bytes()
     registry.install_key(Envelope.from_bytes(notice))
-    return Door(registry, lambda: seconds, horizon_days=horizon_days)
+    return Door(registry, lambda: seconds, horizon_days=horizon_days, backend=Backend.OURS)
 
 
 @pytest.mark.parametrize(

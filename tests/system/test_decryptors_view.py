@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.attackers.loot import Opening
 from tests.system.forging import ciphertext_of, meters_of
-from tests.system.town import LAYOUT, Day, Reads, Town
+from tests.system.town import CHUNK, LAYOUT, Day, Reads, Town
 from tests.system.uniform import assert_uniform, chi_square
 from wattseal.collector.deployment import DECRYPTOR
 from wattseal.cryptosystems.pads.label import Use, check_key_id
@@ -74,7 +74,7 @@ def test_what_it_opens_is_a_function_of_the_totals(
         slots = opening.slots(opening.blinded(answer.ciphertext), pad_sum)
         values = [*slots.reads, slots.members, *slots.buckets]
         check = expected_check(vault, day, values, TotalStatement.from_bytes(answer.statement))
-        plaintext = sum(value << offset for value, offset in zip((*values, check), LAYOUT.offsets, strict=True))
+        plaintext = sum(value << offset for value, offset in zip((*values, check), CHUNK.offsets, strict=True))
         assert plaintext == (opening.blinded(answer.ciphertext) - pad_sum) % vault.secret_key.public.n
         assert tuple(slots.reads) == day.total(day.members(COHORT))
         releases.append(values)

@@ -60,7 +60,7 @@ def test_a_second_number_of_one_report(town: Town) -> None:
     town.report(day.window, {edited: day.reads[edited] + 7})
     town.close(day.window)
     answer = town.answer(day, "town/a")
-    assert town.release(answer).reads_wh == tuple(wh + 7 for wh in day.total(day.members("town/a")))
+    assert town.release(answer).reads == tuple(wh + 7 for wh in day.total(day.members("town/a")))
     with town.refuses("pinned-otherwise", DECRYPTOR):
         town.release(asked_without(town, day, "town/a"))
     with town.refuses("pinned-otherwise", DECRYPTOR):

@@ -27,13 +27,15 @@ from tests.system.services import HALVES, Services
 from wattseal.collector.client import Client, Tokens
 from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR, UNBLINDER, install
 from wattseal.cryptosystems.pads.label import check_key_id
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
+from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.access import Scope
 from wattseal.edge.home import OPERATOR, SERVICE
 from wattseal.edge.private_files import private_directory, write_private
-from wattseal.meter_sim.fleet import Fleet, Region, enrol, utility_key
-from wattseal.meter_sim.reads import DayReads
+from wattseal.meter_sim.editing import EditedDay
+from wattseal.meter_sim.fleet import Fleet, Region, enrol
+from wattseal.meter_sim.rosters import utility_key
 from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.state import FleetState, MeterRow
 from wattseal.meter_sim.uploader import REPORTS, Uploader
@@ -47,6 +49,7 @@ from wattseal.protocol.statement import Answer, TotalQuestion
 from wattseal.protocol.time import parse_window, window_date
 
 LAYOUT = DEFAULT_LAYOUTS[15]
+(CHUNK,) = LAYOUT.chunks(PAILLIER_3072.modulus_bits)
 REGION = Region(RegionId("region-1"), int(Suite.PAILLIER_3072), LAYOUT.layout_id, 15)
 COHORTS = {"town/a": 16, "town/b": 20, "town/c": 24, "row/only": 24, "hamlet": 10}
 """`row` and `row/only` are the same homes; `hamlet` is too small for any total."""
@@ -98,7 +101,7 @@ class Town(Services):
         request = EnrolmentRequest(region=REGION.name, key_id=self.notice.key_id, window=FIRST, months=MONTHS)
         for role in HALVES:
             enrol(self.state, self.service(role, Scope.FLEET), role, self.trust, request, self.roster.fingerprint)
-        sealer = Sealer(self.notice, REGION.interval_minutes)
+        sealer = Sealer(self.notice, LAYOUT)
         self.resources.callback(sealer.close)
         self.fleet = Fleet(self.state, REGION, self.notice, sealer)
 
@@ -204,7 +207,7 @@ class Town(Services):
         if not reads:
             return {}
         wh = np.array(list(reads.values()), dtype=np.int64)
-        self.fleet.seal([DayReads(window, Channel.DELIVERED, tuple(reads), wh, np.ones(wh.shape, dtype=np.bool_))])
+        self.fleet.seal([EditedDay(window, Channel.DELIVERED, tuple(reads), wh, np.zeros(wh.shape, dtype=np.uint8))])
         return {slot.meter: body for slot, body in self.state.pending(1000)}
 
     def upload(self, bodies: Sequence[bytes]) -> list[Status]:
@@ -253,7 +256,7 @@ class Town(Services):
         """The honest way from a question to a release gives the sum of the plain reads."""
         release = self.release(self.answer(day, cohort))
         members = day.members(cohort)
-        assert (release.members, release.reads_wh) == (len(members), day.total(members))
+        assert (release.members, release.reads) == (len(members), day.total(members))
 
     def raw_release(self, answer: Answer) -> httpx.Response:
         """The decryptor's answer as it comes over the wire."""
@@ -300,4 +303,6 @@ def _row(meter: MeterRow, cohort: str) -> RosterRow:
         account=f"ac-{meter.meter}",
         cohort=CohortId(cohort),
         channels=(Channel.DELIVERED,),
+        installed=FIRST,
+        tenure_since=FIRST,
     )

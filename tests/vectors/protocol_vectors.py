@@ -90,6 +90,7 @@ def good_reports() -> Iterator[tuple[str, str, Json]]:
         ("cycle", "a billing segment between two local midnights, an hour lost to summer time", cycle),
         ("32_flag_runs", "the most runs", {"flags": [[3 * i, 2, 1] for i in range(32)]}),
         ("adjacent_runs", "adjacent runs of different reasons stay two", {"flags": [[0, 4, 1], [4, 1, 2]]}),
+        ("several_reasons", "more than 32 runs, as one over everything", {"flags": [[0, 96, 7]]}),
         ("last_day", "31 December 9999", {"start": 2_932_896 * 1440, "end": 2_932_897 * 1440}),
     ]
     for name, what, changes in good:
@@ -119,6 +120,8 @@ def bad_reports() -> Iterator[tuple[str, str, str, bytes]]:
         ("year_10000", "a day that has no date", {"start": 2_932_897 * 1440, "end": 2_932_898 * 1440}),
         ("flag_run_empty", "a run of no intervals", {"flags": [[3, 0, 1]]}),
         ("flag_run_no_reason", "reason 0", {"flags": [[3, 1, 0]]}),
+        ("flag_run_unknown_reason", "reason 8", {"flags": [[3, 1, 8]]}),
+        ("flag_run_several_among_others", "reason 7, which is of everything", {"flags": [[0, 1, 7], [3, 1, 1]]}),
         ("flag_runs_overlap", "the second begins inside the first", {"flags": [[3, 2, 1], [4, 1, 2]]}),
         ("flag_runs_out_of_order", "the second lies before the first", {"flags": [[9, 1, 1], [3, 1, 1]]}),
         ("flag_runs_adjacent", "two runs that are one", {"flags": [[3, 2, 1], [5, 1, 1]]}),
@@ -172,6 +175,8 @@ ROW: Json = {
     "cohort": "town/feeder-1/t07",
     "channels": ["delivered", "received"],
     "customer_class": "residential",
+    "installed": DAY,
+    "tenure_since": DAY - 100,
 }
 ROSTER: Json = {
     "version": 1,
@@ -179,6 +184,7 @@ ROSTER: Json = {
     "effective": DAY,
     "commodity": "electricity",
     "interval_minutes": 15,
+    "unit": "Wh",
     "suite": 1,
     "layout_id": text64(bytes(range(8))),
     "rows": [
@@ -259,7 +265,8 @@ RELEASE: Json = {
     "version": 1,
     "statement": text64(canonical(STATEMENT)),
     "purpose": "grid-planning",
-    "reads_wh": [1500, 0, 2**40],
+    "unit": "Wh",
+    "reads": [1500, 0, 2**40],
     "members": 2,
     "flagged": FLAGGED,
     "decryptor_head": envelope("Head", "decryptor", head("decryptor")),
@@ -347,6 +354,13 @@ def bad_messages() -> Iterator[tuple[str, str, str, bytes]]:
     yield "escape_case", "an escape in capitals", "TotalStatement", canonical(FOREIGN).replace(b"\\u00e9", b"\\u00E9")
     yield "rows_unsorted", "rows not sorted by meter", "Roster", canonical({**ROSTER, "rows": ROSTER["rows"][::-1]})
     yield "rows_repeated", "a meter twice", "Roster", canonical({**ROSTER, "rows": [ROW, ROW]})
+    yield (
+        "row_not_installed_yet",
+        "a meter that is installed after the roster takes effect",
+        "Roster",
+        canonical({**ROSTER, "rows": [{**ROW, "installed": DAY + 1}]}),
+    )
+    yield "unit_of_gas", "electricity in litres", "Roster", canonical({**ROSTER, "unit": "L"})
     yield "windows_reversed", "last before first", "KeyNotice", canonical({**NOTICE, "last_window": DAY - 1})
     yield "nesting", "a thousand brackets", "Head", b"[" * 1000
     yield "empty", "nothing", "Head", b""

@@ -1,11 +1,13 @@
 """`wattseal aggregator`: prepare, countersign rosters, serve."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import log_to_stderr, run_role
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -54,34 +56,46 @@ def serve(
     replay: Annotated[
         bool, typer.Option(help="Take windows and rosters of any age; close by command only. For old data.")
     ] = False,
+    backend: Annotated[
+        Backend, typer.Option(help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+    ] = Backend.OURS,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints `ready URL` once it listens."""
     from wattseal.aggregator.app import Parts, aggregator_app
     from wattseal.aggregator.door import HORIZON_DAYS
-    from wattseal.aggregator.schemes import check_notice
+    from wattseal.aggregator.schemes import check_backend, check_notice
     from wattseal.aggregator.store import embedded_url
     from wattseal.edge.home import SERVICE, Home
     from wattseal.edge.serving import Listen, serve
     from wattseal.policy.pack import load_policy, trial_policy
+    from wattseal.protocol.ids import Suite
+    from wattseal.protocol.keys import KeyNotice
     from wattseal.protocol.time import system_clock
 
     log_to_stderr()
     listen = Listen(host, port, tls_certificate, tls_key)
     home = Home(data, passphrase_file)
     rules = trial_policy() if policy is None else load_policy(policy)
+    check_backend(backend, Suite.PAILLIER_3072)
+    check_key = partial(check_notice, backend=backend)
+    registry = home.registry(
+        home.trust(), system_clock, replay=replay, least_change=rules.least_group, check_key=check_key
+    )
+    for known in registry.notices():
+        check_key(KeyNotice.from_bytes(known.body))
     parts = Parts(
         store_url=embedded_url(data.absolute() / "store") if store is None else store,
+        segments=data.absolute() / "segments",
         allow_loss=allow_loss,
-        registry=home.registry(
-            home.trust(), system_clock, replay=replay, least_change=rules.least_group, check_key=check_notice
-        ),
+        registry=registry,
         tokens=home.tokens(),
         policy=rules,
         signing_key=home.signing_key(SERVICE),
         clock=system_clock,
         grace_hours=None if replay else grace_hours,
         horizon_days=None if replay else HORIZON_DAYS,
+        backend=backend,
     )
     serve(aggregator_app(parts), listen, until_stdin_closes=until_stdin_closes)
 

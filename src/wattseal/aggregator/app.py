@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +18,7 @@ from wattseal.aggregator.door import Door, Reason
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
 from wattseal.aggregator.windows import Closing
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, read_body
 from wattseal.edge.openapi import describe
@@ -47,6 +49,7 @@ class Parts:
     """What a running aggregator is made of. `grace_hours` and `horizon_days` None switch both limits off."""
 
     store_url: str
+    segments: Path
     allow_loss: bool
     registry: Registry
     tokens: Tokens
@@ -55,6 +58,7 @@ class Parts:
     clock: Clock
     grace_hours: float | None
     horizon_days: int | None
+    backend: Backend
 
 
 class _Running:
@@ -62,7 +66,7 @@ class _Running:
 
     def __init__(self, parts: Parts, store: Store) -> None:
         self.store = store
-        self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days)
+        self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days, backend=parts.backend)
         self.batcher = Batcher(store)
         self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key)
         self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours)
@@ -73,7 +77,9 @@ def aggregator_app(parts: Parts) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as resources:
             try:
-                store = await resources.enter_async_context(open_store(parts.store_url, allow_loss=parts.allow_loss))
+                store = await resources.enter_async_context(
+                    open_store(parts.store_url, parts.segments, allow_loss=parts.allow_loss)
+                )
             except WattsealError as error:
                 app.state.failure = error
                 yield

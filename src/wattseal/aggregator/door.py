@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from wattseal.aggregator.schemes import evaluator_of, layout_of
 from wattseal.aggregator.store import Entry
+from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UnknownSubject
@@ -45,11 +46,11 @@ class _Rejected(Exception):
 class Door:
     """`horizon_days` None takes windows of any age: for replays of old data."""
 
-    def __init__(self, registry: Registry, clock: Clock, *, horizon_days: int | None) -> None:
+    def __init__(self, registry: Registry, clock: Clock, *, horizon_days: int | None, backend: Backend) -> None:
         self._registry = registry
         self._clock = clock
         self._horizon_days = horizon_days
-        self._evaluator = lru_cache(maxsize=16)(evaluator_of)
+        self._evaluator = lru_cache(maxsize=16)(partial(evaluator_of, backend=backend))
 
     def admit(self, body: bytes) -> list[Entry | Reason]:
         """One entry or reason a framed report, in order. Raises Rejected for bad frames: then nothing enters."""

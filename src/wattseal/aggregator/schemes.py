@@ -1,31 +1,59 @@
-"""From a key notice to the public arithmetic of its scheme; the only place of the aggregator that names one."""
+"""From a key notice to the public arithmetic of its scheme; the only place of the aggregator that names one.
 
-from wattseal.cryptosystems.errors import ParameterError
+With the reference backend, python-paillier multiplies numbers that anyone may have sent: they have passed our codec,
+their meter's signature and our door, and it never parses bytes or holds a secret here.
+"""
+
+from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.cryptosystems.masking.evaluator import MaskingEvaluator
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
-from wattseal.cryptosystems.paillier.layout import LAYOUTS_BY_ID, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE
 from wattseal.cryptosystems.paillier.public import PublicKey
-from wattseal.protocol.errors import MalformedMessage, UnknownSubject
+from wattseal.cryptosystems.paillier.reference.evaluator import ReferenceEvaluator
+from wattseal.cryptosystems.slots.layout import SlotLayout
+from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID
+from wattseal.protocol.errors import MalformedMessage, UnknownSubject, UsageError
 from wattseal.protocol.ids import Suite
 from wattseal.protocol.keys import KeyNotice
 
 
-def check_notice(notice: KeyNotice) -> None:
-    """Raises UnknownSubject for another suite, MalformedMessage for bytes that are no key of it."""
+def check_notice(notice: KeyNotice, backend: Backend) -> None:
+    """Raises UnknownSubject for another suite, MalformedMessage for bytes that are no key of it.
+
+    Raises UsageError for a suite that the backend does not have.
+    """
+    check_backend(backend, notice.suite)
     if notice.suite != Suite.MASKING:
         _public_key_of(notice)
     elif notice.public_key:
         raise MalformedMessage(f"key {notice.key_id}: masking has no public key")
 
 
-def evaluator_of(notice: KeyNotice, layout_id: bytes) -> Evaluator:
-    """Raises as `check_notice`, and UnknownSubject for another layout."""
+def check_backend(backend: Backend, suite: int) -> None:
+    """Raises UsageError, naming the option."""
+    try:
+        require_backend(backend, suite)
+    except BackendError as error:
+        raise UsageError(f"--backend {backend}: {error}") from None
+
+
+def evaluator_of(notice: KeyNotice, layout_id: bytes, backend: Backend) -> Evaluator:
+    """Raises as `check_notice`, and UnknownSubject for a layout that is not known or not one of the suite's."""
     if notice.suite == Suite.MASKING:
-        return MaskingEvaluator(MaskingParameters(layout_of(layout_id)))
-    return PaillierEvaluator(_public_key_of(notice))
+        return MaskingEvaluator(_masking(layout_id))
+    evaluator = PaillierEvaluator if backend is Backend.OURS else ReferenceEvaluator
+    return evaluator(_public_key_of(notice), layout_of(layout_id))
+
+
+def _masking(layout_id: bytes) -> MaskingParameters:
+    """Raises UnknownSubject, also for a layout whose sums masking has no room for."""
+    try:
+        return MaskingParameters(layout_of(layout_id))
+    except ParameterError as error:
+        raise UnknownSubject(f"masking has no layout {layout_id.hex()} ({error})") from None
 
 
 def _public_key_of(notice: KeyNotice) -> PublicKey:

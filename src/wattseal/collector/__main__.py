@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattseal import __version__
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import clean_up_on_sigterm
 from wattseal.edge.command import run as run_command
 from wattseal.protocol.errors import UsageError
@@ -28,6 +29,9 @@ Region = Annotated[str, typer.Option(help="Region of the cohort.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy pack (TOML); the trial policy if absent.")]
 Scheme = Annotated[
     str, typer.Option(help="paillier: public key; masking: symmetric, hundreds of times cheaper for meters.")
+]
+Library = Annotated[
+    Backend, typer.Option("--backend", help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
 ]
 DEFAULT_DIR = Path("wattseal-data")
 REGION = "region-1"
@@ -59,7 +63,9 @@ def run(
     reads: Annotated[list[Path], typer.Option(help="Interval file; further files may follow as arguments.")],
     out: Annotated[Path, typer.Option(help="Directory for totals.csv, report.html and load.png.")],
     more: Annotated[list[Path] | None, typer.Argument(help="Further interval files.")] = None,
-    interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; found from the reads if absent.")] = None,
+    interval: Annotated[
+        int | None, typer.Option(help="15, 30 or 60 minutes, of gas 60 or 1440; found from the reads if absent.")
+    ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Only the first days of the reads (UTC).")] = None,
     scheme: Scheme = "paillier",
     timezone: Annotated[str | None, typer.Option(help="Of times without one: America/Los_Angeles, or +10:00.")] = None,
@@ -67,8 +73,13 @@ def run(
         list[str] | None, typer.Option("--map", help="COLUMN=delivered or COLUMN=received, for a wide file.")
     ] = None,
     stamps: Annotated[str, typer.Option(help="Times are the `begin` or the `end` of their interval.")] = "begin",
+    registers: Annotated[
+        Path | None, typer.Option(help="File of the meters' register reads, to check and complete the reads with.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="10Wh or 100Wh, for large customers.")] = None,
     neighbors: Annotated[int, typer.Option(min=0, help="Simulated meters beside yours.")] = 0,
     policy: PolicyFile = None,
+    backend: Library = Backend.OURS,
     as_json: Json = False,
 ) -> None:
     """The whole chain on your own interval files: encrypt, upload, add, open, compare with the plain sums."""
@@ -76,19 +87,26 @@ def run(
     from wattseal.collector.run import run as order
 
     suite = Suite.of_scheme(scheme)
-    given = {"--interval": interval, "--days": days, "--timezone": timezone, "--stamps": stamps}
+    given = {"--interval": interval, "--days": days, "--timezone": timezone, "--stamps": stamps, "--unit": unit}
+    if registers is not None:
+        given["--registers"] = str(registers.absolute())
     words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     words += [word for pair in column or [] for word in ("--map", pair)]
-    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, suite, tuple(words))
+    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, suite, backend, tuple(words))
     _show(order(options, _console()), as_json)
 
 
 @cli.command()
-def up(directory: Directory = DEFAULT_DIR, policy: PolicyFile = None, scheme: Scheme = "paillier") -> None:
+def up(
+    directory: Directory = DEFAULT_DIR,
+    policy: PolicyFile = None,
+    scheme: Scheme = "paillier",
+    backend: Library = Backend.OURS,
+) -> None:
     """Start every role on this machine and stay; Ctrl-C stops them. The scheme is chosen the first time."""
     from wattseal.collector.up import up as order
 
-    order(directory, policy, Suite.of_scheme(scheme), _console())
+    order(directory, policy, Suite.of_scheme(scheme), backend, _console())
 
 
 @cli.command()
@@ -99,6 +117,13 @@ def fleet(
     days: Annotated[int, typer.Option(min=1)] = 1,
     leaf_size: Annotated[int, typer.Option(min=0, help="Meters a transformer; 0: one cohort.")] = 40,
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; of gas 60 or 1440.")] = None,
+    commodity: Annotated[str, typer.Option(help="electricity or gas")] = "electricity",
+    unit: Annotated[str, typer.Option(help="Wh; 10Wh or 100Wh simulate large customers.")] = "Wh",
+    exchange: Annotated[list[str] | None, typer.Option(help="METER@DATE: another meter there, from that day.")] = None,
+    move: Annotated[list[str] | None, typer.Option(help="METER@DATE: another account there, from that day.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="File of troubles (TOML): docs/faults.md.")] = None,
+    late: Annotated[bool, typer.Option(help="Send what the troubles made late: once the windows are closed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a simulated meter fleet against the services that `wattseal up` runs. Again: it goes on where it stopped."""
@@ -106,7 +131,14 @@ def fleet(
     from wattseal.collector.up import fleet as order
 
     _date(first_date)
-    _show(order(directory, FleetOptions(meters, first_date, days, leaf_size, seed)), as_json)
+    making = {"--simulate": meters, "--first-date": first_date, "--days": days, "--leaf-size": leaf_size}
+    making |= {"--seed": seed, "--interval": interval, "--commodity": commodity, "--unit": unit}
+    words = [word for name, value in making.items() if value is not None for word in (name, str(value))]
+    words += [word for one in exchange or [] for word in ("--exchange", one)]
+    words += [word for one in move or [] for word in ("--move", one)]
+    sending = [] if faults is None else ["--faults", str(faults.absolute())]
+    sending += ["--windows-closed"] if late else []
+    _show(order(directory, FleetOptions(tuple(words), tuple(sending))), as_json)
 
 
 @cli.command()
@@ -159,6 +191,30 @@ def ledger(
 
     answer = order(directory, role, first, most)
     _show(answer if as_json else {"entries": in_words(answer["entries"])}, as_json)
+
+
+rosters = typer.Typer(no_args_is_help=True, help="What operators do with rosters before any service has them.")
+cli.add_typer(rosters, name="roster")
+
+
+@rosters.command("check")
+def check_roster(
+    roster: Annotated[Path, typer.Argument(help="Signed roster, countersigned or not.")],
+    previous: Annotated[Path | None, typer.Option(help="The roster in force until then.")] = None,
+    trust: Annotated[
+        Path | None, typer.Option(help="The operators' public keys; signatures go unchecked without.")
+    ] = None,
+    policy: PolicyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a roster says and changes, and whether it could be installed: read this before you countersign."""
+    from wattseal.collector.roster_check import check as order
+    from wattseal.policy.pack import load_policy, trial_policy
+
+    answer = order(roster, previous, trust, trial_policy() if policy is None else load_policy(policy))
+    _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
+    if answer["refused"] is not None:
+        raise UsageError(f"{roster} could not be installed: {answer['refused']}")
 
 
 def _date(text: str) -> str:

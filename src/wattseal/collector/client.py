@@ -12,6 +12,7 @@ from wattseal.edge.private_files import read_private, write_private
 from wattseal.protocol.errors import Contradiction, MalformedMessage
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role, Window
 from wattseal.protocol.release import Head, Release, ReleaseRequest, SeenHeads, SignedHead
+from wattseal.protocol.roster import Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement
 from wattseal.protocol.time import parse_window, window_minutes
@@ -84,7 +85,7 @@ class Client:
         channel: str = "delivered",
         purpose: str = DEFAULT_PURPOSE,
     ) -> "pl.DataFrame":
-        """Columns interval_start (UTC), total_wh, meters, estimated; a row an interval.
+        """Columns interval_start (UTC), total_wh (of gas total_l), meters, estimated; a row an interval.
 
         Raises Refused with the rule that forbids it, Unavailable, or SignatureInvalid if any role cheats.
         """
@@ -143,19 +144,20 @@ def frame(release: Release, window: Window) -> "pl.DataFrame":
     """A release as a table, a row an interval. Raises MalformedMessage if its intervals do not fill a day."""
     import polars as pl
 
-    intervals = len(release.reads_wh)
+    intervals = len(release.reads)
     if not intervals or (24 * 60) % intervals or len(release.flagged) != intervals:
         raise MalformedMessage("the release does not hold a day of intervals")
     begin, minutes = window_minutes(window)[0], 24 * 60 // intervals
     starts = [datetime.fromtimestamp(60 * (begin + i * minutes), UTC) for i in range(intervals)]
+    total = "total_l" if release.unit is Unit.LITRE else "total_wh"
     return pl.DataFrame(
         {
             "interval_start": starts,
-            "total_wh": release.reads_wh,
+            total: [read * release.unit.factor for read in release.reads],
             "meters": [release.members] * intervals,
             "estimated": release.flagged,
         },
-        schema_overrides={"total_wh": pl.Int64, "meters": pl.Int64, "estimated": pl.Int64},
+        schema_overrides={total: pl.Int64, "meters": pl.Int64, "estimated": pl.Int64},
     )
 
 

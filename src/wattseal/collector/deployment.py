@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from wattseal.collector.processes import HeldSignals, Service, order
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, read_private, write_private
@@ -119,8 +120,9 @@ def _init(places: Places, role: Role, suite: Suite) -> dict[str, Any]:
 class Deployment:
     """The services, running. Everything stops with the context."""
 
-    def __init__(self, places: Places, policy: Path | None = None) -> None:
+    def __init__(self, places: Places, policy: Path | None = None, backend: Backend = Backend.OURS) -> None:
         self.places = places
+        self._backend = backend
         self._policy: list[str | Path] = [] if policy is None else ["--policy", policy]
         self._resources = ExitStack()
         self.services: dict[Role, Service] = {}
@@ -157,6 +159,7 @@ class Deployment:
             "--replay",
             *self._policy,
             *([] if role is AGGREGATOR else ["--role", role]),
+            *([] if role is UNBLINDER else ["--backend", self._backend.value]),
         ]
         service = Service(_MODULE[role], self.places.logs / f"{role}.log", *common, *particular)
         self.services[role] = service

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from wattseal.collector.story import Quantity
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 if TYPE_CHECKING:
@@ -36,49 +37,51 @@ _TITLE: Final[dict[str, Any]] = {"loc": "left", "fontsize": 11, "color": _INK}
 
 
 class Peak(NamedTuple):
-    """The highest interval and its beginning in UTC."""
+    """The highest interval, in the curve's rate, and its beginning in UTC."""
 
-    kw: float
+    rate: float
     start: datetime
 
 
 class Curve(NamedTuple):
-    """Mean power by (day, interval) in kW from day `first` on, NaN where nothing was read or released."""
+    """Mean rate by (day, interval), such as kW, from day `first` on, NaN where nothing was read or released."""
 
     channel: str
+    quantity: Quantity
     first: date
-    kw: NDArray[np.float64]
+    rates: NDArray[np.float64]
 
     @classmethod
-    def of(cls, channel: str, totals: Iterable["TotalOutcome"], interval_minutes: int) -> Self:
+    def of(cls, channel: str, quantity: Quantity, totals: Iterable["TotalOutcome"], interval_minutes: int) -> Self:
         """The released ones among the totals of one cohort and channel; at least one is."""
         tables = {total.window: total.table for total in totals if total.table is not None}
         first = min(tables)
-        kw = np.full(((max(tables) - first).days + 1, MINUTES_PER_DAY // interval_minutes), np.nan)
+        rates = np.full(((max(tables) - first).days + 1, MINUTES_PER_DAY // interval_minutes), np.nan)
         for day, table in tables.items():
             read = (table["estimated"] < table["meters"]).to_numpy()
-            kw[(day - first).days, read] = table["total_wh"].to_numpy()[read] * (0.06 / interval_minutes)
-        return cls(channel, first, kw)
+            sums = table[quantity.column].to_numpy()
+            rates[(day - first).days, read] = sums[read] * (0.06 / interval_minutes)
+        return cls(channel, quantity, first, rates)
 
     @property
     def last(self) -> date:
-        return self.first + timedelta(days=len(self.kw) - 1)
+        return self.first + timedelta(days=len(self.rates) - 1)
 
     def peak(self) -> Peak | None:
         """None if nothing was read at all."""
-        if np.isnan(self.kw).all():
+        if np.isnan(self.rates).all():
             return None
-        highest = int(np.nanargmax(self.kw))
-        minutes = highest * (MINUTES_PER_DAY // self.kw.shape[1])
+        highest = int(np.nanargmax(self.rates))
+        minutes = highest * (MINUTES_PER_DAY // self.rates.shape[1])
         start = datetime.combine(self.first, time(), UTC) + timedelta(minutes=minutes)
-        return Peak(float(self.kw.flat[highest]), start)
+        return Peak(float(self.rates.flat[highest]), start)
 
     def has_gaps(self) -> bool:
-        return bool(np.isnan(self.kw).any())
+        return bool(np.isnan(self.rates).any())
 
     def edges(self, per_day: int) -> NDArray[np.datetime64]:
         """Where `per_day` steps a day begin and end."""
-        minutes = np.arange(len(self.kw) * per_day + 1) * (MINUTES_PER_DAY // per_day)
+        minutes = np.arange(len(self.rates) * per_day + 1) * (MINUTES_PER_DAY // per_day)
         return np.datetime64(self.first, "m") + minutes.astype("timedelta64[m]")
 
 
@@ -96,11 +99,11 @@ def load_picture(cohort: str, curves: Sequence[Curve]) -> bytes:
         if by_day:
             _draw_days(axes, curve, colour)
         else:
-            _draw_line(axes, curve.kw.ravel(), curve.edges(curve.kw.shape[1]), colour, _ascii(curve.channel))
+            _draw_line(axes, curve.rates.ravel(), curve.edges(curve.rates.shape[1]), colour, _ascii(curve.channel))
     for axes in panels:
-        _dress(axes)
+        _dress(axes, curves[0].quantity.rate)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=9, borderaxespad=0.2)
-    panels[0].set_title(f"{_ascii(cohort)}: total power", **_TITLE)
+    panels[0].set_title(f"{_ascii(cohort)}: total {curves[0].quantity.noun}", **_TITLE)
     _date_axis(panels[-1], first, last)
     return _png(figure)
 
@@ -113,9 +116,9 @@ def seen_picture(ciphertext: bytes, curve: Curve) -> bytes:
     strip.set_axis_off()
     part = f"first {SHOWN_BYTES:,} of " if len(ciphertext) > SHOWN_BYTES else ""
     strip.set_title(f"encrypted: {part}{len(ciphertext):,} bytes", **_TITLE)
-    _draw_line(opened, curve.kw[0], np.linspace(0, 24, curve.kw.shape[1] + 1), _COLOURS[0])
+    _draw_line(opened, curve.rates[0], np.linspace(0, 24, curve.rates.shape[1] + 1), _COLOURS[0])
     opened.set_title("opened: the total of the same day", **_TITLE)
-    _dress(opened)
+    _dress(opened, curve.quantity.rate)
     opened.set_xlim(0, 24)
     opened.xaxis.set_major_locator(MultipleLocator(4))
     opened.xaxis.set_major_formatter(StrMethodFormatter("{x:02.0f}:00"))
@@ -123,15 +126,15 @@ def seen_picture(ciphertext: bytes, curve: Curve) -> bytes:
     return _png(figure)
 
 
-def _draw_line(axes: Axes, kw: NDArray[np.float64], edges: NDArray[Any], colour: str, label: str = "") -> None:
-    """Steps, not a slope: an interval's total is its mean power from beginning to end."""
-    axes.stairs(kw, edges, baseline=None, color=colour, linewidth=1.6, label=label)
-    axes.stairs(kw, edges, fill=True, color=colour, alpha=0.10, linewidth=0)
+def _draw_line(axes: Axes, rates: NDArray[np.float64], edges: NDArray[Any], colour: str, label: str = "") -> None:
+    """Steps, not a slope: an interval's total is its mean rate from beginning to end."""
+    axes.stairs(rates, edges, baseline=None, color=colour, linewidth=1.6, label=label)
+    axes.stairs(rates, edges, fill=True, color=colour, alpha=0.10, linewidth=0)
 
 
 def _draw_days(axes: Axes, curve: Curve, colour: str) -> None:
-    kw = np.ma.masked_invalid(curve.kw)
-    low, mean, high = (of_day.filled(np.nan) for of_day in (kw.min(axis=1), kw.mean(axis=1), kw.max(axis=1)))
+    rates = np.ma.masked_invalid(curve.rates)
+    low, mean, high = (of_day.filled(np.nan) for of_day in (rates.min(axis=1), rates.mean(axis=1), rates.max(axis=1)))
     edges = curve.edges(1)
     axes.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.28, linewidth=0)
     label = f"{_ascii(curve.channel)}: lowest, mean, highest"
@@ -152,8 +155,8 @@ def _date_axis(axes: Axes, first: date, last: date) -> None:
     axes.set_xlabel(f"{span(first, last)} (UTC)", color=_MUTED)
 
 
-def _dress(axes: Axes) -> None:
-    axes.set_ylabel("kW", color=_MUTED)
+def _dress(axes: Axes, rate: str) -> None:
+    axes.set_ylabel(rate, color=_MUTED)
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color=_RULE, linewidth=0.8)

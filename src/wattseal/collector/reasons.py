@@ -28,6 +28,8 @@ REASONS: Final = {
     "would tell about that home.",
     "roster-change": "A group's homes change on the first of a month only, and several at once: otherwise the change "
     "of its total could be a single home.",
+    "rank-exhausted": "As many different results of this meter's billing cycle as may be opened were opened already.",
+    "share-too-large": "Together with other results, the answer would tell too much about one hour of one home.",
     "verification-failed": "The encrypted total is not the sum of exactly the stated reports. The key server never "
     "says what was wrong with it, so that nobody learns from trying.",
     "attempts-exhausted": "This total failed to open too often and stays closed for good.",

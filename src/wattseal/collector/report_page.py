@@ -87,7 +87,7 @@ def _curves(story: Story, cohort: str) -> list[Curve]:
     for total in story.released:
         if total.cohort == cohort:
             by_channel.setdefault(total.channel, []).append(total)
-    return [Curve.of(channel, totals, story.interval_minutes) for channel, totals in by_channel.items()]
+    return [Curve.of(channel, story.quantity, totals, story.interval_minutes) for channel, totals in by_channel.items()]
 
 
 def _headline(story: Story, opened: Sequence[_Opened]) -> str:
@@ -122,12 +122,13 @@ def _load(picture: bytes, largest: _Opened | None, curves: Sequence[Curve]) -> l
     first, last = min(curve.first for curve in curves), max(curve.last for curve in curves)
     what = f"{largest.total.cohort}, {_count(largest.meters, 'meter')}, {span(first, last)}"
     peaks = [
-        f"Highest interval, {curve.channel}: {peak.kw:,.1f} kW from {peak.start:%Y-%m-%d %H:%M} UTC."
+        f"Highest interval, {curve.channel}: {peak.rate:,.1f} {curve.quantity.rate} "
+        f"from {peak.start:%Y-%m-%d %H:%M} UTC."
         for curve in curves
         if (peak := curve.peak()) is not None
     ]
     daily = "A day is a bar from its lowest to its highest interval, and a line at its mean."
-    how = daily if (last - first).days >= LINE_DAYS else "Each step is the mean power of one interval."
+    how = daily if (last - first).days >= LINE_DAYS else "Each step is the mean of one interval."
     gaps = ["Gaps are days not released, or intervals without a read."] if any(map(Curve.has_gaps, curves)) else []
     return [figure(picture, " ".join((f"Load curve: {what}.", *peaks)), " ".join((f"{what}.", *peaks, how, *gaps)))]
 
@@ -136,7 +137,7 @@ def _seen(story: Story, largest: _Opened | None) -> list[Element]:
     if largest is None or not largest.total.ciphertext:
         return [element("p", "There is no encrypted total here that was also opened.")]
     total = largest.total
-    picture = seen_picture(total.ciphertext, Curve.of(total.channel, [total], story.interval_minutes))
+    picture = seen_picture(total.ciphertext, Curve.of(total.channel, story.quantity, [total], story.interval_minutes))
     sentence = (
         f"The aggregator added {_count(largest.meters, 'encrypted report')} into {len(total.ciphertext):,} bytes, "
         "drawn on the left as one grey square each, and could not tell them from noise; only both halves of the key "
@@ -150,8 +151,10 @@ def _seen(story: Story, largest: _Opened | None) -> list[Element]:
 def _released(story: Story, opened: Sequence[_Opened]) -> list[Element]:
     if not opened:
         return [element("p", "None.")]
-    head = ("group", "day (UTC)", "channel", "meters", "intervals", "kWh", "peak kW", "estimated reads")
-    rows = [_total_row(one, story.interval_minutes) for one in opened[:TABLE_ROWS]]
+    quantity = story.quantity
+    energy = (quantity.thousand, f"peak {quantity.rate}")
+    head = ("group", "day (UTC)", "channel", "meters", "intervals", *energy, "estimated reads")
+    rows = [_total_row(one, story) for one in opened[:TABLE_ROWS]]
     others = len(opened) - len(rows)
     note = f"The first {len(rows)} of {len(opened):,}; {others:,} are left out here. " if others else ""
     return [
@@ -160,17 +163,17 @@ def _released(story: Story, opened: Sequence[_Opened]) -> list[Element]:
     ]
 
 
-def _total_row(one: _Opened, interval_minutes: int) -> tuple[str, ...]:
-    wh, estimated = one.read["total_wh"].to_numpy(), int(one.read["estimated"].sum())
+def _total_row(one: _Opened, story: Story) -> tuple[str, ...]:
+    sums, estimated = one.read[story.quantity.column].to_numpy(), int(one.read["estimated"].sum())
     return (
         one.total.cohort,
         str(one.total.window),
         one.total.channel,
         f"{one.meters:,}",
-        f"{len(wh):,}",
-        f"{wh.sum() / 1000:,.3f}",
-        f"{wh.max(initial=0) * 0.06 / interval_minutes:,.1f}",
-        f"{estimated:,} ({estimated / (one.meters * len(wh)):.2%})" if estimated else "0",
+        f"{len(sums):,}",
+        f"{sums.sum() / 1000:,.3f}",
+        f"{sums.max(initial=0) * 0.06 / story.interval_minutes:,.1f}",
+        f"{estimated:,} ({estimated / (one.meters * len(sums)):.2%})" if estimated else "0",
     )
 
 

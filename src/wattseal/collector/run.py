@@ -1,14 +1,16 @@
 """`wattseal run`: the whole chain on the user's own interval files."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from wattseal.collector.story import Attempt, Story, TotalOutcome
+from wattseal.collector.story import QUANTITIES, Attempt, Story, TotalOutcome
 from wattseal.collector.trial import REGION, Sent, Trial, dates_between, open_trial, write_totals
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.private_files import private_directory
 from wattseal.policy.pack import load_policy, trial_policy
 from wattseal.protocol.errors import UsageError
@@ -24,6 +26,7 @@ class RunOptions:
     neighbors: int
     policy_file: Path | None
     suite: Suite
+    backend: Backend
     reads_options: tuple[str, ...]
 
 
@@ -35,7 +38,7 @@ def run(options: RunOptions, console: Console) -> dict[str, Any]:
     policy = trial_policy() if options.policy_file is None else load_policy(options.policy_file)
     check_out(options.out)
     files = [word for path in options.reads for word in ("--reads", str(path))]
-    with open_trial(policy, options.policy_file, console, options.suite) as trial:
+    with open_trial(policy, options.policy_file, console, options.suite, options.backend) as trial:
         with trial.stage("reading the files, making the meters' keys"):
             facts = trial.prepare(*files, "--simulate", str(options.neighbors), *options.reads_options)
             trial.check_size(int(facts["meters"]))
@@ -67,14 +70,16 @@ def finish(
     """Compare with the plain sums, write the files, sum up. Raises Contradiction if a released total is wrong."""
     from wattseal.collector.report_page import write_report
 
+    quantity = QUANTITIES[facts["commodity"]]
     with trial.stage("comparing with the plain sums"):
-        checked = trial.compare(totals)
+        checked = trial.compare(totals, quantity)
     story = Story(
         title=title,
         region=REGION,
         policy=trial.policy.name,
         meters=facts["meters"],
         interval_minutes=facts["interval_minutes"],
+        quantity=quantity,
         reports=sent.sealed_reports,
         report_bytes=sent.sealed_bytes / max(1, sent.sealed_reports),
         totals=tuple(totals),
@@ -83,7 +88,7 @@ def finish(
         checked=checked,
     )
     staged = private_directory(trial.places.directory / "results")
-    files = [write_totals(totals, staged), *write_report(story, staged)]
+    files = [write_totals(totals, quantity, staged), *write_report(story, staged)]
     return summary(story, facts, sent, [_publish(file, out) for file in files])
 
 
@@ -101,13 +106,18 @@ def summary(story: Story, facts: dict[str, Any], sent: Sent, files: list[Path]) 
         "first_date": facts["first_date"],
         "last_date": facts["last_date"],
         "interval_minutes": story.interval_minutes,
-        "rounded_reads": facts["rounded_reads"],
+        **facts["notes"],
         "reports": sent.outcomes,
         "bytes_a_read": round(story.report_bytes / intervals, 2),
         "totals_released": len(story.released),
-        "totals_refused": sorted({f"{total.cohort}: {total.refusal.slug}" for total in story.refused if total.refusal}),
+        "totals_refused": _refused(story),
         "interval_totals_equal_to_plain_sums": story.checked,
         "attempts_refused": [f"{attempt.what}: {attempt.answer.slug}" for attempt in story.attempts],
         "seconds": {stage.name: round(stage.seconds, 2) for stage in story.stages},
         "files": [str(file) for file in files],
     }
+
+
+def _refused(story: Story) -> dict[str, int]:
+    """How many totals of each group and channel were refused, and why."""
+    return dict(Counter(f"{one.cohort}, {one.channel}: {one.refusal.slug}" for one in story.refused if one.refusal))

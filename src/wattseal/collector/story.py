@@ -1,11 +1,30 @@
 """What happened in a run, in one immutable value: what the report page and the summary are drawn from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+class Quantity(NamedTuple):
+    """How people speak of a commodity: the column of its totals in Wh or litres, their thousands, and those an hour."""
+
+    column: str
+    thousand: str
+    rate: str
+    noun: str
+
+
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {
+        "electricity": Quantity("total_wh", "kWh", "kW", "power"),
+        "gas": Quantity("total_l", "m³", "m³/h", "flow"),
+    }
+)
 
 
 class Refusal(NamedTuple):
@@ -20,7 +39,7 @@ class TotalOutcome:
     """One question for a total: the released rows, or why there are none.
 
     `ciphertext` is the encrypted total as the aggregator folded it, empty if the aggregator itself refused; `table`
-    has columns interval_start, total_wh, meters, estimated.
+    has columns interval_start, total_wh (or total_l), meters, estimated.
     """
 
     cohort: str
@@ -56,6 +75,7 @@ class Story:
     policy: str
     meters: int
     interval_minutes: int
+    quantity: Quantity
     reports: int
     report_bytes: float
     totals: tuple[TotalOutcome, ...]

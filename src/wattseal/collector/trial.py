@@ -7,12 +7,12 @@ import csv
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import Progress
@@ -21,7 +21,8 @@ from wattseal.collector import deployment
 from wattseal.collector.client import Client, frame
 from wattseal.collector.deployment import AGGREGATOR, UNBLINDER, Deployment, Places
 from wattseal.collector.processes import order
-from wattseal.collector.story import Refusal, Stage, TotalOutcome
+from wattseal.collector.story import Quantity, Refusal, Stage, TotalOutcome
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.policy.pack import Policy
@@ -31,7 +32,6 @@ from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.time import parse_window
 
 REGION = "region-1"
-TOTALS_HEADER = ("cohort", "interval_start", "channel", "total_wh", "meters", "estimated")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class Sent:
     sealed_reports: int
     sealed_bytes: int
     outcomes: dict[str, int]
+
+    @classmethod
+    def of(cls, answer: dict[str, Any]) -> Self:
+        return cls(**{name: answer[name] for name in ("sealed_reports", "sealed_bytes", "outcomes")})
 
 
 @dataclass
@@ -52,7 +56,9 @@ class Trial:
     policy_file: Path | None
     console: Console
     suite: Suite = Suite.PAILLIER_3072
+    backend: Backend = Backend.OURS
     stages: list[Stage] = field(default_factory=list)
+    rosters: list[Path] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -62,9 +68,11 @@ class Trial:
         self.stages.append(Stage(name, time.monotonic() - begun))
 
     def prepare(self, *reads: str | Path) -> dict[str, Any]:
-        """Make the fleet and its roster; facts about the reads. Raises UsageError for reads that cannot be used."""
+        """Make the fleet and its rosters; facts about the reads. Raises UsageError for reads that cannot be used."""
         place = ("--fleet", self.places.fleet, "--roster", self.places.roster, "--suite", str(int(self.suite)))
-        return order("meter_sim", "prepare", *place, *reads)
+        facts = order("meter_sim", "prepare", *place, *reads)
+        self.rosters = [Path(file) for file in facts["rosters"]]
+        return facts
 
     def check_size(self, meters: int) -> None:
         """Raises UsageError, with the way out, for a fleet that no rule would ever let a total be opened of."""
@@ -82,11 +90,12 @@ class Trial:
             with self.stage("making keys for every role"):
                 deployment.create(self.places, self.suite)
             with self.stage("starting the aggregator and both halves of the key server"):
-                resources.enter_context(Deployment(self.places, self.policy_file))
-                install_roster(self.places)
+                resources.enter_context(Deployment(self.places, self.policy_file, self.backend))
+                install_rosters(self.places, self.rosters)
             with self.stage("encrypting, blinding, uploading"):
                 # The meters' side also writes down its plain sums.
-                sent = Sent(**send_fleet(self.places, "--plain-totals", self._plain_totals))
+                sending = ("--plain-totals", self._plain_totals, "--backend", self.backend.value)
+                sent = Sent.of(send_fleet(self.places, *sending))
             with self.stage("closing windows"):
                 close_windows(self.places, dates)
             yield resources.enter_context(Client.of_directory(self.places.directory)), sent
@@ -99,11 +108,11 @@ class Trial:
             tracked = progress.track(questions, description="asking for totals")
             return [ask_one(client, cohort, day, channel) for day, channel, cohort in tracked]
 
-    def compare(self, totals: list[TotalOutcome]) -> int:
+    def compare(self, totals: list[TotalOutcome], quantity: Quantity) -> int:
         """How many released interval totals equal the plain sums: all of them, or Contradiction is raised."""
         with self._plain_totals.open(newline="") as file:
             plain = {
-                (row["cohort"], row["interval_start"], row["channel"]): int(row["total_wh"])
+                (row["cohort"], row["interval_start"], row["channel"]): int(row[quantity.column])
                 for row in csv.DictReader(file)
             }
         rows = [row for total in totals for row in rows_of(total)]
@@ -131,21 +140,26 @@ def close_windows(places: Places, dates: list[date]) -> None:
 
 @contextmanager
 def open_trial(
-    policy: Policy, policy_file: Path | None, console: Console, suite: Suite = Suite.PAILLIER_3072
+    policy: Policy,
+    policy_file: Path | None,
+    console: Console,
+    suite: Suite = Suite.PAILLIER_3072,
+    backend: Backend = Backend.OURS,
 ) -> Iterator[Trial]:
     directory = Path(tempfile.mkdtemp(prefix="wattseal-"))
     try:
-        yield Trial(Places(directory), policy, policy_file, console, suite)
+        yield Trial(Places(directory), policy, policy_file, console, suite, backend)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def install_roster(places: Places) -> None:
-    """Both operators countersign the prepared roster; then all three services get it."""
-    for role, module in ((UNBLINDER, "keyserver"), (AGGREGATOR, "aggregator")):
-        home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
-        order(module, "countersign", *home, places.roster)
-    deployment.install(places, "/v1/rosters", places.roster.read_bytes())
+def install_rosters(places: Places, files: Iterable[Path]) -> None:
+    """Both operators countersign each prepared roster, in order of time; then all three services get it."""
+    for file in files:
+        for role, module in ((UNBLINDER, "keyserver"), (AGGREGATOR, "aggregator")):
+            home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
+            order(module, "countersign", *home, file)
+        deployment.install(places, "/v1/rosters", file.read_bytes())
 
 
 def ask_one(client: Client, cohort: str, day: date, channel: str) -> TotalOutcome:
@@ -178,11 +192,11 @@ def rows_of(total: TotalOutcome) -> list[tuple[str, str, str, int, int, int]]:
     ]
 
 
-def write_totals(totals: list[TotalOutcome], directory: Path) -> Path:
+def write_totals(totals: list[TotalOutcome], quantity: Quantity, directory: Path) -> Path:
     path = directory / "totals.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(TOTALS_HEADER)
+        writer.writerow(("cohort", "interval_start", "channel", quantity.column, "meters", "estimated"))
         writer.writerows(row for total in totals for row in rows_of(total))
     return path
 

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Deployment, Places, create
 from wattseal.collector.processes import order
-from wattseal.collector.trial import install_roster, send_fleet
+from wattseal.collector.trial import install_rosters, send_fleet
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, sole_use
@@ -24,16 +25,13 @@ _LOOK_EVERY_S = 1.0
 
 
 class FleetOptions(NamedTuple):
-    """A simulated fleet."""
+    """How a simulated fleet is made, and how it sends: words for the meters' side as they are."""
 
-    meters: int
-    first_date: str
-    days: int
-    leaf_size: int
-    seed: int
+    making: tuple[str, ...]
+    sending: tuple[str, ...]
 
 
-def up(directory: Path, policy: Path | None, suite: Suite, console: Console) -> None:
+def up(directory: Path, policy: Path | None, suite: Suite, backend: Backend, console: Console) -> None:
     """Start everything and stay.
 
     Raises UsageError for a bad policy or a directory in use, PeerUnavailable if a service ends, KeyboardInterrupt
@@ -46,7 +44,7 @@ def up(directory: Path, policy: Path | None, suite: Suite, console: Console) -> 
         if not places.trust.exists():
             console.print("making keys for every role ...")
             create(places, suite)
-        with Deployment(places, policy) as running:
+        with Deployment(places, policy, backend) as running:
             _stay(running, places, console)
 
 
@@ -68,16 +66,12 @@ def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
         "prepare",
         *("--fleet", places.fleet),
         *("--roster", places.roster),
-        *("--simulate", str(options.meters)),
-        *("--first-date", options.first_date),
-        *("--days", str(options.days)),
-        *("--leaf-size", str(options.leaf_size)),
-        *("--seed", str(options.seed)),
         *("--root", "town"),
+        *options.making,
         *("--suite", str(places.suite())),
     )
-    install_roster(places)
-    return {**facts, **send_fleet(places)}
+    install_rosters(places, [Path(file) for file in facts["rosters"]])
+    return {**facts, **send_fleet(places, *options.sending)}
 
 
 def close(directory: Path, region: str, window: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ CryptosystemError
 ├── ParameterError        parameters, a layout or keys that do not fit or do not belong together
 ├── PlaintextError        reads that the layout cannot hold
 ├── CiphertextError       bytes that are not a ciphertext under these parameters
+├── BackendError          a backend that a scheme does not have, or that is not installed
 └── VerificationFailed    a total that does not open as it was stated, whatever the cause
 """
 
@@ -22,6 +23,10 @@ class PlaintextError(CryptosystemError):
 
 class CiphertextError(CryptosystemError):
     """Bytes that are not a ciphertext under these parameters."""
+
+
+class BackendError(CryptosystemError):
+    """A backend that this scheme does not have, or whose library is not installed."""
 
 
 class VerificationFailed(CryptosystemError):

@@ -21,12 +21,15 @@ _LIMB = np.uint64(64)
 class SlotTable(NamedTuple):
     """Offsets and widths in bits of the read, count and bucket slots, then of the check slot (above 64 bits wide).
 
-    No other slot is wider than 64 bits. `edges` are the upper edges, inclusive, of all size buckets but the last.
+    No other slot is wider than 64 bits. `edges` are the upper edges, inclusive, of all size buckets but the last. A
+    plaintext may hold a part of the day: `reads` of them, from `first` on, and all of the bucket slots or none.
     """
 
     offsets: NDArray[np.uint64]
     widths: NDArray[np.uint64]
     edges: NDArray[np.int64]
+    first: int
+    reads: int
 
 
 class Checks(NamedTuple):
@@ -70,8 +73,19 @@ def _extract(limbs: NDArray[np.uint64], offset: np.uint64, width: np.uint64) -> 
 
 
 @kernel
+def _bucket(day: NDArray[np.int64], edges: NDArray[np.int64]) -> int:
+    energy = np.int64(0)
+    for read in day:
+        energy += read
+    bucket = 0
+    while bucket < edges.shape[0] and energy > edges[bucket]:
+        bucket += 1
+    return bucket
+
+
+@kernel
 def _pack_meter(
-    reads: NDArray[np.int64],
+    day: NDArray[np.int64],
     table: SlotTable,
     weights: NDArray[np.uint64],
     tag: np.uint64,
@@ -79,21 +93,19 @@ def _pack_meter(
 ) -> None:
     """The products stay below 2^63 because reads have at most 31 bits; their sum needs a second limb."""
     limbs[:] = 0
-    intervals: int = reads.shape[0]
-    energy = np.int64(0)
     low, high = tag, _ZERO
-    for i in range(intervals):
-        energy += reads[i]
-        value = np.uint64(reads[i])
-        _deposit(limbs, table.offsets[i], value)
-        term: np.uint64 = weights[i] * value
+    for slot in range(table.reads):
+        value = np.uint64(day[table.first + slot])
+        _deposit(limbs, table.offsets[slot], value)
+        term: np.uint64 = weights[slot] * value
         low += term
         if low < term:
             high += _ONE
-    bucket = 0
-    while bucket < table.edges.shape[0] and energy > table.edges[bucket]:
-        bucket += 1
-    for slot in (intervals, intervals + 1 + bucket):
+    count = table.reads
+    ones = 2 if weights.shape[0] > count + 1 else 1
+    above_count = 1 + _bucket(day, table.edges)
+    for one in range(ones):
+        slot = count + one * above_count
         _deposit(limbs, table.offsets[slot], _ONE)
         low += weights[slot]
         if low < weights[slot]:
@@ -104,19 +116,19 @@ def _pack_meter(
 
 
 @kernel
-def pack(reads: NDArray[np.int64], table: SlotTable, checks: Checks, limbs: NDArray[np.uint64]) -> None:
-    """Fill `limbs` (meters, limbs) from reads (meters, intervals) that are at least 0 and below 2^31."""
-    for meter in range(reads.shape[0]):
+def pack(days: NDArray[np.int64], table: SlotTable, checks: Checks, limbs: NDArray[np.uint64]) -> None:
+    """Fill `limbs` (meters, limbs) from whole days (meters, intervals) of reads at least 0 and below 2^31."""
+    for meter in range(days.shape[0]):
         weights = checks.weights[checks.group[meter]]
-        _pack_meter(reads[meter], table, weights, checks.tags[meter], limbs[meter])
+        _pack_meter(days[meter], table, weights, checks.tags[meter], limbs[meter])
 
 
 @parallel_kernel
-def pack_on_all_cores(reads: NDArray[np.int64], table: SlotTable, checks: Checks, limbs: NDArray[np.uint64]) -> None:
+def pack_on_all_cores(days: NDArray[np.int64], table: SlotTable, checks: Checks, limbs: NDArray[np.uint64]) -> None:
     """The same for whole fleets: worth its threads from some thousands of meters on."""
-    for meter in prange(reads.shape[0]):
+    for meter in prange(days.shape[0]):
         weights = checks.weights[checks.group[meter]]
-        _pack_meter(reads[meter], table, weights, checks.tags[meter], limbs[meter])
+        _pack_meter(days[meter], table, weights, checks.tags[meter], limbs[meter])
 
 
 @kernel

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import log_to_stderr, run_role
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import HalfRole, Role, Suite
@@ -62,6 +63,9 @@ def serve(
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
     replay: Annotated[bool, typer.Option(help="Take rosters for past windows: for trial runs on old data.")] = False,
+    backend: Annotated[
+        Backend, typer.Option(help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+    ] = Backend.OURS,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints `ready URL` once it listens."""
@@ -73,7 +77,7 @@ def serve(
         log.warning("both halves run in this one process: that voids their separation")
     else:
         _half(role)
-    options = HalfOptions(passphrase_file=passphrase_file, policy=policy, replay=replay, unblinder_url=unblinder_url)
+    options = HalfOptions(passphrase_file, policy, replay, unblinder_url, backend)
     listen = Listen(host, port, tls_certificate, tls_key)
     with open_app(data, role, options) as app:
         serve(app, listen, until_stdin_closes=until_stdin_closes)

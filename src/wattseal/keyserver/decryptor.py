@@ -55,10 +55,10 @@ class _Histogram(Message):
 
     members: tuple[MeterId, ...]
     buckets: tuple[int, ...]
-    total_wh: int
+    total: int
 
     def opened(self) -> Opened:
-        return Opened(frozenset(self.members), self.buckets, self.total_wh)
+        return Opened(frozenset(self.members), self.buckets, self.total)
 
 
 class DecryptorService:
@@ -135,14 +135,15 @@ class DecryptorService:
         release = Release(
             statement=request.answer.statement,
             purpose=request.purpose,
-            reads_wh=total.reads,
+            unit=admitted.roster.unit,
+            reads=total.reads,
             members=total.members,
             flagged=request.answer.flagged,
             decryptor_head=half.head(),
             unblinder_head=grant.head,
         )
         body = Envelope.issue(release, half.vault.signing_key).to_bytes()
-        histogram = _Histogram(members=tuple(admitted.members), buckets=total.buckets, total_wh=sum(total.reads))
+        histogram = _Histogram(members=tuple(admitted.members), buckets=total.buckets, total=sum(total.reads))
         half.ledger.finish(
             admitted.digest, admitted.item, statement.channel, statement.window, body, histogram.to_bytes()
         )

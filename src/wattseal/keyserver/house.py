@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.client import RoleClient
 from wattseal.edge.home import Home
 from wattseal.edge.private_files import sole_use, write_private
@@ -35,6 +36,7 @@ class HalfOptions:
     policy: Path | None
     replay: bool
     unblinder_url: str | None
+    backend: Backend
 
 
 def create_half(
@@ -85,7 +87,7 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     registry = home.registry(
         trust, system_clock, replay=options.replay, least_change=policy.least_group, check_key=modulus_id_of
     )
-    return Half(Vault.open(home, role), ledger, registry, policy, home.tokens(), trust, system_clock)
+    return Half(Vault.open(home, role, options.backend), ledger, registry, policy, home.tokens(), trust, system_clock)
 
 
 def _remote_pads(resources: ExitStack, options: HalfOptions) -> PadSource:

@@ -1,6 +1,12 @@
-"""From a suite and a layout to the objects that open it; the only place of the key server that names a scheme."""
+"""From a suite and a layout to the objects that open it; the only place of the key server that names a scheme.
 
-from wattseal.cryptosystems.errors import ParameterError
+With the reference backend, python-paillier decrypts one number a chunk that passed our door again here, never bytes.
+It holds the primes meanwhile, and its exponentiation takes a time that depends on them: `docs/parameters.md`. The
+unblinder only adds pads, so its code is the same.
+"""
+
+from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Decryptor, Unblinder
 from wattseal.cryptosystems.masking.decryptor import MaskingDecryptor
 from wattseal.cryptosystems.masking.parameters import MODULUS_ID as MASKING_MODULUS_ID
@@ -9,11 +15,13 @@ from wattseal.cryptosystems.masking.unblinder import MaskingUnblinder
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import LAYOUTS_BY_ID, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, PaillierParameters
 from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.paillier.reference.decryptor import ReferenceDecryptor
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
-from wattseal.protocol.errors import MalformedMessage, UnknownSubject
+from wattseal.cryptosystems.slots.layout import SlotLayout
+from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID
+from wattseal.protocol.errors import MalformedMessage, UnknownSubject, UsageError
 from wattseal.protocol.ids import Kind, MeterId, Suite
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.statement import TotalStatement
@@ -51,17 +59,35 @@ def modulus_id_of(notice: KeyNotice) -> bytes:
     return MASKING_MODULUS_ID
 
 
+def check_backend(backend: Backend, suite: int) -> None:
+    """Raises UsageError, naming the option, for a suite that has no such backend or a library that is missing."""
+    try:
+        require_backend(backend, suite)
+    except BackendError as error:
+        raise UsageError(f"--backend {backend}: {error}") from None
+
+
 def unblinder_of(notice: KeyNotice, layout_id: bytes) -> Unblinder:
+    """Raises UnknownSubject for a layout that is not known or not one of the suite's."""
     if notice.suite == Suite.MASKING:
-        return MaskingUnblinder(MaskingParameters(layout_of(layout_id)))
-    return PaillierUnblinder(public_key_of(notice))
+        return MaskingUnblinder(_masking(layout_id))
+    return PaillierUnblinder(public_key_of(notice), layout_of(layout_id))
 
 
-def decryptor_of(secret_key: SecretKey | None, layout_id: bytes) -> Decryptor:
-    """Masking is what has no secret key of its own: its keys are the meters'."""
+def decryptor_of(secret_key: SecretKey | None, layout_id: bytes, backend: Backend) -> Decryptor:
+    """Masking is what has no secret key of its own: its keys are the meters'. Raises as `unblinder_of`."""
     if secret_key is None:
-        return MaskingDecryptor(MaskingParameters(layout_of(layout_id)))
-    return PaillierDecryptor(secret_key, layout_of(layout_id))
+        return MaskingDecryptor(_masking(layout_id))
+    decryptor = PaillierDecryptor if backend is Backend.OURS else ReferenceDecryptor
+    return decryptor(secret_key, layout_of(layout_id))
+
+
+def _masking(layout_id: bytes) -> MaskingParameters:
+    """Raises UnknownSubject, also for a layout whose sums masking has no room for."""
+    try:
+        return MaskingParameters(layout_of(layout_id))
+    except ParameterError as error:
+        raise UnknownSubject(f"masking has no layout {layout_id.hex()} ({error})") from None
 
 
 def labels_of(

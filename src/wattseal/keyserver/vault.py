@@ -6,12 +6,13 @@ from typing import Self
 
 from nacl.signing import SigningKey
 
+from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.interface import Decryptor
 from wattseal.cryptosystems.pads.derive import Root
 from wattseal.cryptosystems.paillier.keys import SecretKey
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.home import SERVICE, Home
-from wattseal.keyserver.schemes import decryptor_of, parameters_of
+from wattseal.keyserver.schemes import check_backend, decryptor_of, parameters_of
 from wattseal.protocol.codec import Bytes, Bytes32, Message
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import HalfRole, KeyIdField, Role, Suite
@@ -38,6 +39,7 @@ class Vault:
     signing_key: SigningKey
     suite: int
     _secret_key: SecretKey | None
+    _backend: Backend = Backend.OURS
 
     @classmethod
     def create(cls, home: Home, role: HalfRole, suite: int) -> Self:
@@ -56,15 +58,16 @@ class Vault:
         return vault
 
     @classmethod
-    def open(cls, home: Home, role: HalfRole) -> Self:
-        """Raises UsageError for a wrong passphrase, an altered file or the other half's home."""
+    def open(cls, home: Home, role: HalfRole, backend: Backend = Backend.OURS) -> Self:
+        """Raises UsageError for a wrong passphrase, an altered file, the other half's home, or as `check_backend`."""
         content = _Sealed.from_bytes(home.read_secret(_NAME))
         if content.role is not role:
             raise UsageError(f"{home.directory} belongs to the {content.role}")
+        check_backend(backend, content.suite)
         encoded = content.secret_key
         secret_key = None if encoded is None else SecretKey.from_bytes(parameters_of(content.suite), encoded)
         root = Root(Secret(content.root), content.period)
-        return cls(role, root, home.signing_key(SERVICE), content.suite, secret_key)
+        return cls(role, root, home.signing_key(SERVICE), content.suite, secret_key, backend)
 
     @property
     def secret_key(self) -> SecretKey:
@@ -79,4 +82,4 @@ class Vault:
 
     def decryptor(self, layout_id: bytes) -> Decryptor:
         """Raises UnknownSubject for another layout."""
-        return decryptor_of(self._secret_key, layout_id)
+        return decryptor_of(self._secret_key, layout_id, self._backend)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import clean_up_on_sigterm, log_to_stderr, run_role
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import Suite
+from wattseal.protocol.ids import Suite, Window
 from wattseal.protocol.time import parse_window
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -18,7 +19,7 @@ Fleet = Annotated[Path, typer.Option(help="The fleet's own directory (mode 0700)
 @cli.command()
 def init(fleet: Fleet) -> None:
     """Make the key with which the utility signs rosters, and print its public part."""
-    from wattseal.meter_sim.fleet import utility_key
+    from wattseal.meter_sim.rosters import utility_key
     from wattseal.meter_sim.state import FleetState
     from wattseal.protocol.codec import to_base64
 
@@ -34,26 +35,36 @@ def prepare(
     reads: Annotated[list[Path] | None, typer.Option(help="Interval file; repeat for several.")] = None,
     simulate: Annotated[int, typer.Option(min=0, help="Simulated meters; neighbors beside files of reads.")] = 0,
     seed: int = 1,
-    interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes.")] = None,
+    interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; of gas 60 or 1440.")] = None,
     first_date: Annotated[str | None, typer.Option(help="First simulated day.")] = None,
     days: Annotated[int | None, typer.Option(min=1)] = None,
     timezone: str | None = None,
     column: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=CHANNEL")] = None,
     stamps: Annotated[str, typer.Option(help="begin or end")] = "begin",
+    registers: Annotated[Path | None, typer.Option(help="File of register reads, to check the reads with.")] = None,
+    commodity: Annotated[str, typer.Option(help="Of simulated meters: electricity or gas.")] = "electricity",
+    unit: Annotated[str, typer.Option(help="Wh; 10Wh or 100Wh for large customers.")] = "Wh",
     root: Annotated[str, typer.Option(help="Name of the whole neighborhood.")] = "neighborhood",
     leaf_size: Annotated[int, typer.Option(min=0, help="Meters a transformer; 0: one cohort.")] = 0,
     apart: Annotated[int, typer.Option(min=0, help="Meters in a small cohort of their own.")] = 0,
     suite: int = int(Suite.PAILLIER_3072),
+    exchange: Annotated[list[str] | None, typer.Option(help="METER@DATE: another meter there, from that day.")] = None,
+    move: Annotated[list[str] | None, typer.Option(help="METER@DATE: another account there, from that day.")] = None,
 ) -> None:
-    """Make the meters' keys and the roster that names them."""
+    """Make the meters' keys and the roster that names them; one more roster for each day of an exchange or move."""
     from wattseal.meter_sim.orders import Neighborhoods
     from wattseal.meter_sim.orders import prepare as order
     from wattseal.meter_sim.sources import SourceSettings
+    from wattseal.protocol.roster import Unit
 
     if not reads and not simulate:
         raise UsageError("give files with --reads, or a number of meters with --simulate")
     if stamps not in ("begin", "end"):
         raise UsageError(f"--stamps is begin or end, not '{stamps}'")
+    if commodity not in ("electricity", "gas"):
+        raise UsageError(f"--commodity is electricity or gas, not '{commodity}'")
+    if unit not in list(Unit):
+        raise UsageError(f"--unit is Wh, 10Wh or 100Wh, not '{unit}'")
     settings = SourceSettings(
         simulated=simulate,
         seed=seed,
@@ -64,9 +75,13 @@ def prepare(
         timezone=timezone,
         columns=_mapping(column or []),
         stamps="end" if stamps == "end" else "begin",
+        commodity="gas" if commodity == "gas" else "electricity",
+        unit=Unit(unit),
+        registers=None if registers is None else registers.absolute(),
     )
-    homes = Neighborhoods(root=root, leaf_size=leaf_size, apart=apart)
-    typer.echo(json.dumps(order(fleet, roster, region, suite, settings, homes)))
+    neighborhoods = Neighborhoods(root=root, leaf_size=leaf_size, apart=apart)
+    changes = _takeovers("--exchange", exchange or []), _takeovers("--move", move or [])
+    typer.echo(json.dumps(order(fleet, roster, region, suite, settings, neighborhoods, *changes)))
 
 
 @cli.command()
@@ -79,14 +94,21 @@ def send(
     trust: Annotated[Path, typer.Option(help="The roles' public keys, pinned.")],
     plain_totals: Annotated[Path | None, typer.Option(help="Also write the plain sums, for their owner.")] = None,
     patience: Annotated[float, typer.Option(help="Seconds to wait for an aggregator that is away.")] = 120.0,
+    backend: Annotated[
+        Backend, typer.Option(help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+    ] = Backend.OURS,
+    faults: Annotated[Path | None, typer.Option(help="File of troubles (TOML): docs/faults.md.")] = None,
+    windows_closed: Annotated[bool, typer.Option(help="Send what these troubles make late, too.")] = False,
 ) -> None:
     """Enrol with both halves, then seal and upload every day of reads."""
-    from wattseal.meter_sim.orders import Peers
+    from wattseal.meter_sim.faults import load_faults
+    from wattseal.meter_sim.orders import Peers, Sending
     from wattseal.meter_sim.orders import send as order
 
     log_to_stderr()
     peers = Peers(aggregator, decryptor, unblinder, tokens, trust)
-    typer.echo(json.dumps(order(fleet, peers, plain_totals, patience)))
+    troubles = None if faults is None else load_faults(faults)
+    typer.echo(json.dumps(order(fleet, peers, Sending(plain_totals, patience, backend, troubles, windows_closed))))
 
 
 def _mapping(columns: list[str]) -> dict[str, str]:
@@ -95,6 +117,17 @@ def _mapping(columns: list[str]) -> dict[str, str]:
         if not name or channel not in ("delivered", "received"):
             raise UsageError("--map takes COLUMN=delivered or COLUMN=received")
     return {name: channel for name, _, channel in pairs}
+
+
+def _takeovers(option: str, words: list[str]) -> dict[str, list[Window]]:
+    """Dates by meter, in order."""
+    takeovers: dict[str, list[Window]] = {}
+    for word in words:
+        meter, sign, date = word.rpartition("@")
+        if not meter or not sign:
+            raise UsageError(f"{option} takes METER@DATE, such as meter-00007@2026-03-02")
+        takeovers.setdefault(meter, []).append(parse_window(date))
+    return {meter: sorted(dates) for meter, dates in takeovers.items()}
 
 
 def main() -> None:

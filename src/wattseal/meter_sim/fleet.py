@@ -1,4 +1,4 @@
-"""A fleet: its roster, its enrolment with both halves, and a day's reports from reads to acknowledgement."""
+"""A fleet's enrolment with both halves, and the sealing of a day's reads. Its rosters are in `rosters`."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,25 +7,22 @@ from typing import NamedTuple
 import numpy as np
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
-from nacl.signing import SigningKey
 from numpy.typing import NDArray
 
 from wattseal.edge.client import RoleClient
-from wattseal.meter_sim.reads import DayReads
+from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.sealing import Sealer, SealingKeys, Unsealed
-from wattseal.meter_sim.sources import Source
-from wattseal.meter_sim.state import FleetState, MeterRow, Slot
+from wattseal.meter_sim.state import FleetState, Slot
 from wattseal.protocol.errors import MalformedMessage, UsageError
-from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
+from wattseal.protocol.ids import Channel, HalfRole, Kind, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf
-from wattseal.protocol.report import MISSING, Header, flag_runs
-from wattseal.protocol.roster import Interval, Roster, RosterRow, SignedRoster
+from wattseal.protocol.report import Header, flag_runs
+from wattseal.protocol.roster import Commodity, Interval, Roster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import MINUTES_PER_DAY, month_of, window_minutes
 from wattseal.protocol.trust import TrustAnchors
 
 _KEY_COLUMN: dict[HalfRole, str] = {Role.DECRYPTOR: "tag_key", Role.UNBLINDER: "pad_key"}
-_UTILITY = "utility"
 
 
 class Region(NamedTuple):
@@ -35,45 +32,19 @@ class Region(NamedTuple):
     suite: int
     layout_id: bytes
     interval_minutes: Interval
+    commodity: Commodity = "electricity"
+    unit: Unit = Unit.WH
 
-
-def utility_key(state: FleetState) -> SigningKey:
-    """The key with which the utility signs rosters, made at the first call."""
-    seed = state.fact(_UTILITY)
-    if seed is None:
-        seed = bytes(SigningKey.generate())
-        state.keep_fact(_UTILITY, seed)
-    return SigningKey(seed)
-
-
-def make_roster(
-    state: FleetState, source: Source, region: Region, cohort_of: dict[str, CohortId], effective: Window
-) -> SignedRoster:
-    """Keys for every meter of the source, and the roster of them all, signed by the utility."""
-    state.make_meters(source.meters)
-    names = set(source.meters)
-    rows = [_roster_row(meter, source, cohort_of) for meter in state.meters() if meter.name in names]
-    roster = Roster(
-        region=region.name,
-        effective=effective,
-        interval_minutes=region.interval_minutes,
-        suite=region.suite,
-        layout_id=region.layout_id,
-        rows=tuple(rows),
-    )
-    return SignedRoster.issue(roster, utility_key(state))
-
-
-def _roster_row(meter: MeterRow, source: Source, cohort_of: dict[str, CohortId]) -> RosterRow:
-    return RosterRow(
-        meter=meter.meter,
-        identity_key=bytes(SigningKey(meter.identity).verify_key),
-        sealing_key=bytes(PrivateKey(meter.sealing).public_key),
-        service_point=f"sp-{meter.meter}",
-        account=f"ac-{meter.meter}",
-        cohort=cohort_of[meter.name],
-        channels=source.channels_of(meter.name),
-    )
+    @classmethod
+    def of(cls, roster: Roster) -> "Region":
+        return cls(
+            roster.region,
+            roster.suite,
+            roster.layout_id,
+            roster.interval_minutes,
+            roster.commodity,
+            roster.unit,
+        )
 
 
 def enrol(
@@ -126,21 +97,20 @@ class Fleet:
         self._check_keys = state.check_keys()
         self.sealed_reports = self.sealed_bytes = 0
 
-    def seal(self, parts: Iterable[DayReads]) -> None:
-        """Reserve numbers, encrypt, keep the sealed bytes; counts what was new.
+    def seal(self, parts: Iterable[EditedDay]) -> None:
+        """Reserve numbers, encrypt, keep the sealed bytes; counts what was new. All meters of a day report.
 
-        Raises UsageError if a meter with reads is not enrolled with both halves.
+        Raises UsageError if one of them is not enrolled with both halves.
         """
         for part in parts:
             self._seal(part)
 
-    def _seal(self, reads: DayReads) -> None:
+    def _seal(self, reads: EditedDay) -> None:
         if not self._meters.keys() >= set(reads.meters):
             raise UsageError("the fleet's meters are not enrolled with both halves yet")
         start, _ = window_minutes(Window(reads.day))
-        reported = [row for row in range(len(reads.meters)) if reads.present[row].any()]
-        row_of = {self._meters[reads.meters[row]].meter: row for row in reported}
-        contents = [(meter, _content(reads.wh[row], reads.present[row])) for meter, row in row_of.items()]
+        row_of = {self._meters[name].meter: row for row, name in enumerate(reads.meters)}
+        contents = [(meter, _content(reads.wh[row], reads.reasons[row])) for meter, row in row_of.items()]
         slots = self._state.reserve(reads.channel, start, contents)
         if slots:
             bodies = self._sealer.seal(self._unsealed(reads, slots, [row_of[slot.meter] for slot in slots]))
@@ -148,16 +118,16 @@ class Fleet:
             self.sealed_reports += len(bodies)
             self.sealed_bytes += sum(map(len, bodies))
 
-    def _unsealed(self, reads: DayReads, slots: list[Slot], rows: list[int]) -> Unsealed:
+    def _unsealed(self, reads: EditedDay, slots: list[Slot], rows: list[int]) -> Unsealed:
         check_key = self._check_keys[month_of(Window(reads.day))]
         meters = [self._meters[reads.meters[row]] for row in rows]
         return Unsealed(
             reads=reads.wh[rows],
-            headers=tuple(self._header(slot, reads.present[row]) for slot, row in zip(slots, rows, strict=True)),
+            headers=tuple(self._header(slot, reads.reasons[row]) for slot, row in zip(slots, rows, strict=True)),
             keys=tuple(SealingKeys(m.identity, m.pad_key, m.tag_key, check_key) for m in meters),
         )
 
-    def _header(self, slot: Slot, present: NDArray[np.bool_]) -> Header:
+    def _header(self, slot: Slot, reasons: NDArray[np.uint8]) -> Header:
         start, end = window_minutes(Window(slot.start // MINUTES_PER_DAY))
         return Header(
             suite=self._region.suite,
@@ -170,9 +140,9 @@ class Fleet:
             start=start,
             end=end,
             number=slot.number,
-            flags=flag_runs((~present).tolist(), MISSING),
+            flags=flag_runs(reasons.tolist()),
         )
 
 
-def _content(wh: NDArray[np.int64], present: NDArray[np.bool_]) -> bytes:
-    return hashlib.sha256(wh.tobytes() + present.tobytes()).digest()
+def _content(wh: NDArray[np.int64], reasons: NDArray[np.uint8]) -> bytes:
+    return hashlib.sha256(wh.tobytes() + reasons.tobytes()).digest()

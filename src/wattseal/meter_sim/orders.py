@@ -1,34 +1,48 @@
-"""What the commands of the meters' side do: `prepare` a fleet and its roster, `send` its reads."""
+"""What the commands of the meters' side do: `prepare` a fleet and its rosters, `send` its reads."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacl.signing import SigningKey
 from rich.console import Console
 from rich.progress import Progress
 
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
+from wattseal.cryptosystems.backend import Backend
+from wattseal.cryptosystems.errors import ParameterError
+from wattseal.cryptosystems.masking.parameters import MaskingParameters
+from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID, layout_for
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, read_private, sole_use
-from wattseal.meter_sim.fleet import Fleet, Region, enrol, make_roster, months_of
+from wattseal.meter_sim.days import Days, Troubles
+from wattseal.meter_sim.editing import EditedDay
+from wattseal.meter_sim.fault_plan import Plan
+from wattseal.meter_sim.fault_summary import FaultSummary
+from wattseal.meter_sim.faults import Faults
+from wattseal.meter_sim.faulty_link import FaultyLink, contradiction
+from wattseal.meter_sim.fleet import Fleet, Region, enrol, months_of
 from wattseal.meter_sim.plain_totals import PlainTotals
-from wattseal.meter_sim.reads import DayReads, ReplayError
+from wattseal.meter_sim.reads import ReplayError
+from wattseal.meter_sim.rosters import Homes, Installed, Takeovers, make_rosters, utility_key, write_rosters
 from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.sources import Source, SourceSettings, open_source
 from wattseal.meter_sim.state import FleetState
 from wattseal.meter_sim.uploader import Uploader
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import MalformedMessage, UsageError
-from wattseal.protocol.ids import CohortId, HalfRole, RegionId, Role, Window
+from wattseal.protocol.ids import CohortId, HalfRole, RegionId, Role, Suite, Window
 from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
-from wattseal.protocol.roster import Interval, Roster
+from wattseal.protocol.report import Report
+from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import window_date
 from wattseal.protocol.trust import TrustAnchors
 
-_SETTINGS, _ROSTER = "settings", "roster"
+_SETTINGS, _ROSTERS = "settings", "rosters"
+# Canonical JSON has none.
+_BETWEEN_ROSTERS = b"\n"
 
 
 @dataclass(frozen=True)
@@ -70,36 +84,78 @@ class Peers:
 
 
 def prepare(
-    directory: Path, roster_file: Path, region: str, suite: int, settings: SourceSettings, homes: Neighborhoods
+    directory: Path,
+    roster_file: Path,
+    region: str,
+    suite: int,
+    settings: SourceSettings,
+    neighborhoods: Neighborhoods,
+    exchanges: Takeovers,
+    moves: Takeovers,
 ) -> dict[str, object]:
-    """Make the fleet's keys and write its roster for countersigning. Facts about the reads come back.
+    """Make the fleet's keys and write its rosters for countersigning. Facts about the reads come back.
 
-    Raises UsageError for reads that cannot be used, and then leaves no state behind.
+    Raises UsageError for reads, exchanges or moves that cannot be used, and then leaves no state behind.
     """
     with _usable():
         source = open_source(settings)
-    interval = source.interval_minutes
-    if interval not in DEFAULT_LAYOUTS or interval > 60:
-        raise UsageError(f"reads of {interval} minutes are not supported")
-    place = Region(RegionId(region), suite, DEFAULT_LAYOUTS[interval].layout_id, _interval(interval))
+    place = _region(region, suite, source, settings.unit)
+    customers: CustomerClass = "large" if place.unit.factor > 1 else "residential"
+    homes = Homes(source, neighborhoods.cohort_of(source.meters), exchanges, moves, customers)
     with sole_use(private_directory(directory), 0), FleetState(directory) as state:
-        signed = make_roster(state, source, place, homes.cohort_of(source.meters), Window(source.first_day))
+        rosters = make_rosters(state, homes, place)
         state.keep_fact(_SETTINGS, settings.model_dump_json().encode())
-        state.keep_fact(_ROSTER, signed.body)
-    roster_file.write_bytes(signed.to_bytes())
+        state.keep_fact(_ROSTERS, _BETWEEN_ROSTERS.join(roster.to_bytes() for roster in rosters))
+        utility = utility_key(state)
     return {
         "region": region,
         "meters": len(source.meters),
-        "interval_minutes": interval,
+        "commodity": source.commodity,
+        "unit": place.unit,
+        "interval_minutes": source.interval_minutes,
         "first_date": window_date(Window(source.first_day)).isoformat(),
         "last_date": window_date(Window(source.last_day)).isoformat(),
         "channels": sorted({channel for meter in source.meters for channel in source.channels_of(meter)}),
-        "cohorts": sorted(Roster.from_bytes(signed.body).cohorts),
-        "rounded_reads": source.rounded,
+        "cohorts": sorted(rosters[0].cohorts),
+        "notes": dict(source.notes),
+        "rosters": [str(file) for file in write_rosters(roster_file, rosters, utility)],
     }
 
 
-def send(directory: Path, peers: Peers, plain_totals: Path | None, patience_s: float) -> dict[str, object]:
+def _region(name: str, suite: int, source: Source, unit: Unit) -> Region:
+    """Raises UsageError for reads that no layout of their interval holds in this unit."""
+    if source.commodity == "gas":
+        if unit not in (Unit.WH, Unit.LITRE):
+            raise UsageError(f"--unit {unit}: gas is counted in litres")
+        unit = Unit.LITRE
+    elif unit is Unit.LITRE:
+        raise UsageError("--unit L: electricity is counted in Wh, 10Wh or 100Wh")
+    minutes = source.interval_minutes
+    read, day = (-(-largest // unit.factor) for largest in (source.largest_read, source.largest_day))
+    try:
+        if suite == Suite.MASKING:  # whose words hold no wide layout
+            layout = layout_for(minutes, read)
+            MaskingParameters(layout)
+        else:
+            layout = layout_for(minutes, read, day)
+    except ParameterError as error:
+        counted = "L" if source.commodity == "gas" else "Wh"
+        raise UsageError(f"reads of up to {source.largest_read} {counted}: {error} (--unit)") from None
+    return Region(RegionId(name), suite, layout.layout_id, _interval(minutes), source.commodity, unit)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How a fleet's reads are sent. `faults` are its troubles; late ones leave once the windows are closed."""
+
+    plain_totals: Path | None
+    patience_s: float
+    backend: Backend
+    faults: Faults | None
+    windows_closed: bool
+
+
+def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
     """Enrol, seal and upload every day of the fleet's reads; safe to repeat after an interruption.
 
     Raises Unavailable if the aggregator stays away longer than `patience_s`; the outbox keeps what is left.
@@ -107,50 +163,81 @@ def send(directory: Path, peers: Peers, plain_totals: Path | None, patience_s: f
     with ExitStack() as resources:
         resources.enter_context(sole_use(private_directory(directory), 0))
         state = resources.enter_context(FleetState(directory))
-        source, roster = _reopened(state, directory)
-        notice = _enrolled(resources, state, peers, source, roster)
-        place = Region(roster.region, roster.suite, roster.layout_id, roster.interval_minutes)
-        sealer = Sealer(notice, roster.interval_minutes)
+        source, seed, rosters = _reopened(state, directory)
+        notice = _enrolled(resources, state, peers, source, rosters)
+        first = rosters[0]
+        place = Region.of(first)
+        layout = LAYOUTS_BY_ID[place.layout_id]
+        sealer = Sealer(notice, layout, how.backend)
         resources.callback(sealer.close)
-        fleet = Fleet(state, place, notice, sealer)
-        uploader = Uploader(state, peers.client(resources, Role.AGGREGATOR), patience_s=patience_s)
-        totals = resources.enter_context(PlainTotals.open(plain_totals, state, roster))
-        for parts in _with_progress(source):
-            fleet.seal(parts)
+        fleet, installed = Fleet(state, place, notice, sealer), Installed(rosters, state.meters())
+        aggregator = peers.client(resources, Role.AGGREGATOR)
+        troubles = None if how.faults is None else _troubles(how, how.faults, seed, source, state, first)
+        link = aggregator if troubles is None else _faulty_link(aggregator, troubles, installed, state)
+        uploader = Uploader(state, link, patience_s=how.patience_s)
+        # By the names that homes have in the source: no home changes its cohort.
+        totals = resources.enter_context(PlainTotals.open(how.plain_totals, state, first))
+        days = Days(source, layout, place.unit, troubles)
+        for parts in _with_progress(days):
+            fleet.seal(map(installed.on_their_day, parts))
             uploader.send_pending()
             totals.add(parts)
         return {
             "sealed_reports": fleet.sealed_reports,
             "sealed_bytes": fleet.sealed_bytes,
+            "too_large": days.too_large,
             "outcomes": state.outcomes(),
+            "troubles": {} if troubles is None else troubles.summary.counts(),
         }
 
 
-def _reopened(state: FleetState, directory: Path) -> tuple[Source, Roster]:
-    settings, body = state.fact(_SETTINGS), state.fact(_ROSTER)
-    if settings is None or body is None:
+def _troubles(how: Sending, faults: Faults, seed: int, source: Source, state: FleetState, roster: Roster) -> Troubles:
+    names = {meter.meter: meter.name for meter in state.meters()}
+    cohort_of = {names[row.meter]: row.cohort for row in roster.rows}
+    return Troubles(Plan(faults, seed, source.first_day, cohort_of), FaultSummary(), how.windows_closed)
+
+
+def _faulty_link(aggregator: RoleClient, troubles: Troubles, installed: Installed, state: FleetState) -> FaultyLink:
+    meters = state.meters()
+    identity = {meter.meter: SigningKey(meter.identity) for meter in meters}
+
+    def resign(report: Report) -> bytes:
+        return contradiction(report, identity[report.header.meter])
+
+    return FaultyLink(aggregator, troubles.plan, installed.homes(meters), resign, troubles.summary)
+
+
+def _reopened(state: FleetState, directory: Path) -> tuple[Source, int, list[Roster]]:
+    settings, bodies = state.fact(_SETTINGS), state.fact(_ROSTERS)
+    if settings is None or bodies is None:
         raise UsageError(f"{directory} holds no prepared fleet")
+    rosters = [Roster.from_bytes(body) for body in bodies.split(_BETWEEN_ROSTERS)]
+    found = SourceSettings.model_validate_json(settings)
     with _usable():
-        return open_source(SourceSettings.model_validate_json(settings)), Roster.from_bytes(body)
+        return open_source(found), found.seed, rosters
 
 
-def _enrolled(resources: ExitStack, state: FleetState, peers: Peers, source: Source, roster: Roster) -> KeyNotice:
-    """The key to encrypt for, once both halves have handed out their keys for the fleet's months."""
+def _enrolled(
+    resources: ExitStack, state: FleetState, peers: Peers, source: Source, rosters: Sequence[Roster]
+) -> KeyNotice:
+    """The key to encrypt for, once both halves have handed out their keys for every roster and its months."""
     trust = TrustAnchors.parse(peers.trust.read_bytes())
     decryptor = peers.client(resources, Role.DECRYPTOR)
-    notice = _notice(decryptor, trust, roster)
-    request = EnrolmentRequest(
-        region=roster.region,
-        key_id=notice.key_id,
-        window=roster.effective,
-        months=months_of(source.first_day, source.last_day),
-    )
+    notice = _notice(decryptor, trust, rosters[0])
     halves: dict[HalfRole, RoleClient] = {
         Role.DECRYPTOR: decryptor,
         Role.UNBLINDER: peers.client(resources, Role.UNBLINDER),
     }
-    for role, half in halves.items():
-        enrol(state, half, role, trust, request, roster.fingerprint)
+    ends = (*(roster.effective - 1 for roster in rosters[1:]), source.last_day)
+    for roster, last_day in zip(rosters, ends, strict=True):
+        request = EnrolmentRequest(
+            region=roster.region,
+            key_id=notice.key_id,
+            window=roster.effective,
+            months=months_of(roster.effective, last_day),
+        )
+        for role, half in halves.items():
+            enrol(state, half, role, trust, request, roster.fingerprint)
     return notice
 
 
@@ -165,11 +252,10 @@ def _notice(decryptor: RoleClient, trust: TrustAnchors, roster: Roster) -> KeyNo
     raise UsageError(f"the decryptor has no key of suite {roster.suite} for {window_date(roster.effective)}")
 
 
-def _with_progress(source: Source) -> Iterator[tuple[DayReads, ...]]:
+def _with_progress(days: Days) -> Iterator[tuple[EditedDay, ...]]:
+    total = days.source.last_day - days.source.first_day + 1
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(
-            source.days(), total=source.last_day - source.first_day + 1, description="sealing and sending days"
-        )
+        yield from progress.track(days, total=total, description="sealing and sending days")
 
 
 @contextmanager
@@ -181,5 +267,5 @@ def _usable() -> Iterator[None]:
 
 
 def _interval(minutes: int) -> Interval:
-    intervals: dict[int, Interval] = {15: 15, 30: 30, 60: 60}
+    intervals: dict[int, Interval] = {15: 15, 30: 30, 60: 60, 1440: 1440}
     return intervals[minutes]

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from wattseal.meter_sim.reads import DayReads
+from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.state import FleetState
 from wattseal.protocol.ids import Window
 from wattseal.protocol.roster import Roster
@@ -17,11 +17,11 @@ from wattseal.protocol.time import interval_start
 
 
 class PlainTotals:
-    """Sums of the plain reads by cohort, for whoever owns the reads to compare with what is released."""
+    """Sums of what meters seal, in Wh or litres by cohort, for their owner to compare with what is released."""
 
     def __init__(self, file: IO[str] | None, state: FleetState, roster: Roster) -> None:
         self._rows = None if file is None else csv.writer(file)
-        self._interval_minutes = roster.interval_minutes
+        self._interval_minutes, self._factor = roster.interval_minutes, roster.unit.factor
         self._path_of = {
             meter.name: roster.by_meter[meter.meter].cohort.split("/")
             for meter in state.meters()
@@ -36,10 +36,11 @@ class PlainTotals:
             return
         with path.open("w", newline="") as file:
             totals = cls(file, state, roster)
-            csv.writer(file).writerow(("cohort", "interval_start", "channel", "total_wh"))
+            column = "total_l" if roster.commodity == "gas" else "total_wh"
+            csv.writer(file).writerow(("cohort", "interval_start", "channel", column))
             yield totals
 
-    def add(self, parts: tuple[DayReads, ...]) -> None:
+    def add(self, parts: tuple[EditedDay, ...]) -> None:
         if self._rows is None:
             return
         for part in parts:
@@ -49,9 +50,9 @@ class PlainTotals:
                     (cohort, start, part.channel, int(wh)) for start, wh in zip(starts, sums, strict=True)
                 )
 
-    def _sums(self, part: DayReads) -> dict[str, NDArray[np.int64]]:
+    def _sums(self, part: EditedDay) -> dict[str, NDArray[np.int64]]:
         sums: dict[str, NDArray[np.int64]] = {}
-        for name, wh in zip(part.meters, part.wh, strict=True):
+        for name, wh in zip(part.meters, part.wh * self._factor, strict=True):
             path = self._path_of[name]
             for depth in range(len(path)):
                 cohort = "/".join(path[: depth + 1])

@@ -1,7 +1,6 @@
 """One UTC day of interval reads, the form in which every source of reads hands them to the fleet."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,6 @@ from numpy.typing import NDArray
 from wattseal.protocol.ids import Channel
 
 CHANNELS = tuple(channel.value for channel in Channel)
-Commodity = Literal["electricity", "gas"]
 
 
 class ReplayError(Exception):

@@ -3,6 +3,7 @@
 Reads of several files and meters meet here; what one file says is told in replay_layout.py.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wattseal.meter_sim.reads import CHANNELS, Commodity, DayReads, ReplayError
+from wattseal.meter_sim.reads import CHANNELS, DayReads, ReplayError
 from wattseal.meter_sim.replay_espi import is_xml
 from wattseal.meter_sim.replay_green_button import read_green_button
 from wattseal.meter_sim.replay_join import (
-    GAS_INTERVALS,
-    INTERVALS,
     Joined,
     join,
     own_steps,
@@ -30,6 +29,7 @@ from wattseal.meter_sim.replay_layout import Reads, is_long, read_long, read_wid
 from wattseal.meter_sim.replay_table import is_parquet, read_table
 from wattseal.meter_sim.replay_text import ABSENT
 from wattseal.meter_sim.replay_utility import read_utility
+from wattseal.protocol.roster import INTERVALS_OF, Commodity
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 _HEAD_BYTES = 64
@@ -52,7 +52,7 @@ class ReplayOptions:
     days: int | None = None
 
     def __post_init__(self) -> None:
-        if self.interval_minutes not in (None, *INTERVALS, *GAS_INTERVALS):
+        if self.interval_minutes not in (None, *itertools.chain(*INTERVALS_OF.values())):
             raise ReplayError(f"--interval {self.interval_minutes}: must be 15, 30 or 60, of gas 60 or 1440")
         if self.stamps not in ("begin", "end"):
             raise ReplayError(f"--stamps {self.stamps}: must be begin or end")
@@ -68,7 +68,7 @@ class ReplayOptions:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """The reads of all files, by UTC day.
+    """The reads of all files, by UTC day. `largest_read` is of an interval, `largest_day` of a meter's day.
 
     `reads` counts those replayed, as the files have them (finer ones before they are summed); `rounded`
     those of them that had a fraction of a Wh, `incomplete` those left out because their interval lacks
@@ -85,6 +85,8 @@ class Replay:
     last_day: int
     reads: int
     rounded: int
+    largest_read: int
+    largest_day: int
     missing: int
     duplicates: int
     incomplete: int
@@ -146,7 +148,7 @@ def _offered(files: Sequence[Reads], everything: Joined, asked: int | None) -> t
         if reads.commodity != commodity:
             raise ReplayError(f"{everything.place(first)}: {reads.commodity}, and {commodity} in the files before")
         first += len(reads.minutes)
-    offered = INTERVALS if commodity == "electricity" else GAS_INTERVALS
+    offered = INTERVALS_OF[commodity]
     if asked is not None and asked not in offered:
         listed = " or ".join(map(str, offered))
         raise ReplayError(f"--interval {asked}: must be {listed} for {commodity}")
@@ -195,6 +197,8 @@ def _by_day(everything: Joined, present: Joined, interval: int, files: Sequence[
         last_day=last_day,
         reads=len(present.keys),
         rounded=int(np.count_nonzero(present.rounded)),
+        largest_read=int(whole.wh.max(initial=0)),
+        largest_day=int(np.bincount(whole.series * (last_day - first_day + 1) + days, whole.wh).max(initial=0)),
         missing=missing,
         duplicates=len(everything.keys) - missing - len(present.keys),
         incomplete=incomplete,

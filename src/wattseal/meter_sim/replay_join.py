@@ -13,9 +13,6 @@ from wattseal.meter_sim.reads import CHANNELS, ReplayError
 from wattseal.meter_sim.replay_layout import READ_MINUTES, Reads
 from wattseal.protocol.time import MINUTES_PER_DAY
 
-INTERVALS = (15, 30, 60)
-GAS_INTERVALS = (60, MINUTES_PER_DAY)
-
 _STEPS = np.array([*READ_MINUTES, MINUTES_PER_DAY])
 _OTHER = len(_STEPS)
 _GAP_KINDS = np.full(MINUTES_PER_DAY + 62, _OTHER)
@@ -119,7 +116,7 @@ def without_repeats(joined: Joined) -> Joined:
     return joined.where(np.concatenate([[True], ~again]))
 
 
-def own_steps(joined: Joined, asked: int | None, offered: Sequence[int] = INTERVALS) -> tuple[NDArray[np.int64], int]:
+def own_steps(joined: Joined, asked: int | None, offered: Sequence[int]) -> tuple[NDArray[np.int64], int]:
     """Minutes that the reads of each series last, and the interval length (`asked`, or found among those `offered`).
 
     A series' step is the length that most of its reads have, as their file tells or by the gap before them; where

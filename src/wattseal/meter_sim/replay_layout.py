@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from wattseal.meter_sim.reads import CHANNELS, Commodity, ReplayError
+from wattseal.meter_sim.reads import CHANNELS, ReplayError
 from wattseal.meter_sim.replay_table import Table
 from wattseal.meter_sim.replay_text import (
     BAD,
@@ -18,6 +18,7 @@ from wattseal.meter_sim.replay_text import (
     parse_stamps,
     stamp_fault,
 )
+from wattseal.protocol.roster import Commodity
 
 READ_MINUTES = (1, 5, 10, 15, 30, 60)  # how long a read may last
 _UNIT_DIGITS = {"wh": 0, "kwh": 3}

@@ -12,16 +12,19 @@ import numpy as np
 from nacl.signing import SigningKey
 from numpy.typing import NDArray
 
+from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Encryptor, MeterKeys
 from wattseal.cryptosystems.masking.encryptor import MaskingEncryptor
 from wattseal.cryptosystems.masking.parameters import MODULUS_ID as MASKING_MODULUS_ID
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.pads.label import Label, check_key_id
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE
 from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.paillier.reference.encryptor import ReferenceEncryptor
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import SlotLayout
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Suite
 from wattseal.protocol.keys import KeyNotice
@@ -51,16 +54,16 @@ class Unsealed(NamedTuple):
 class Sealer:
     """A pool of workers for one key notice and layout."""
 
-    def __init__(self, notice: KeyNotice, interval_minutes: int) -> None:
-        """Raises UsageError for a suite that this fleet cannot encrypt for."""
+    def __init__(self, notice: KeyNotice, layout: SlotLayout, backend: Backend = Backend.OURS) -> None:
+        """Raises UsageError for a suite, or a backend or layout of it, that this fleet cannot encrypt with."""
+        _check(notice.suite, layout, backend)
         self.modulus_id = modulus_id_of(notice)
-        self.layout = DEFAULT_LAYOUTS[interval_minutes]
         self._workers = os.cpu_count() or 1
         self._pool = ProcessPoolExecutor(
             self._workers,
             mp_context=get_context("spawn"),  # numba's and SQLite's threads do not survive a fork
             initializer=_prepare,
-            initargs=(notice, self.layout),
+            initargs=(notice, layout, backend),
         )
 
     def close(self) -> None:
@@ -76,10 +79,23 @@ def modulus_id_of(notice: KeyNotice) -> bytes:
     return MASKING_MODULUS_ID if notice.suite == Suite.MASKING else _public_key_of(notice).modulus_id
 
 
-def _encryptor_of(notice: KeyNotice, layout: SlotLayout) -> Encryptor:
+def _encryptor_of(notice: KeyNotice, layout: SlotLayout, backend: Backend) -> Encryptor:
     if notice.suite == Suite.MASKING:
         return MaskingEncryptor(MaskingParameters(layout))
-    return PaillierEncryptor(_public_key_of(notice), layout)
+    encryptor = PaillierEncryptor if backend is Backend.OURS else ReferenceEncryptor
+    return encryptor(_public_key_of(notice), layout)
+
+
+def _check(suite: int, layout: SlotLayout, backend: Backend) -> None:
+    """Here, because in a worker it would be a broken pool. Raises UsageError."""
+    try:
+        require_backend(backend, suite)
+        if suite == Suite.MASKING:
+            MaskingParameters(layout)
+    except BackendError as error:
+        raise UsageError(f"--backend {backend}: {error}") from None
+    except ParameterError as error:
+        raise UsageError(f"suite {suite}: {error}") from None
 
 
 def _public_key_of(notice: KeyNotice) -> PublicKey:
@@ -96,11 +112,11 @@ def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:
         yield Unsealed(unsealed.reads[part], unsealed.headers[part], unsealed.keys[part])
 
 
-def _prepare(notice: KeyNotice, layout: SlotLayout) -> None:
+def _prepare(notice: KeyNotice, layout: SlotLayout, backend: Backend) -> None:
     global _encryptor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _encryptor = _encryptor_of(notice, layout)
+    _encryptor = _encryptor_of(notice, layout, backend)
 
 
 def _end_with_parent() -> None:

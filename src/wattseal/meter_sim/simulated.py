@@ -1,8 +1,9 @@
 """Fleets without files of their own: homes and small businesses with their solar exports, large customers, gas."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from wattseal.meter_sim.load.homes import Mix
 from wattseal.meter_sim.load_model import have_panels, simulate_channels, simulate_gas
 from wattseal.meter_sim.reads import DayReads, RegisterSteps
 from wattseal.protocol.ids import Channel
+from wattseal.protocol.roster import Commodity
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 _SHOPS = Mix(businesses=1, solar=0)
@@ -31,7 +33,9 @@ class Span(NamedTuple):
 class Simulation:
     """Meters of which every interval is read, and whose registers are read at each UTC midnight."""
 
-    rounded = 0
+    commodity: Commodity = "electricity"
+    largest_read = largest_day = 0
+    notes: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -92,6 +96,8 @@ class LargeCustomers(Simulation):
 
 class GasCustomers(Simulation):
     """The same people's gas, in litres, by the hour or by the day."""
+
+    commodity: Commodity = "gas"
 
     def of_day(self, day: int) -> tuple[DayReads, ...]:
         litres = simulate_gas(self.span.seed, range(len(self.meters)), day, self.interval_minutes)

@@ -1,6 +1,7 @@
-"""Where a fleet's reads come from: a simulation, or files with simulated neighbors beside them."""
+"""Where a fleet's reads come from: a simulation (`simulated.py`), or files with simulated neighbors beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from wattseal.meter_sim.load.homes import Mix
-from wattseal.meter_sim.load_model import simulate, simulate_channels
-from wattseal.meter_sim.reads import DayReads
+from wattseal.meter_sim.load_model import simulate_channels
+from wattseal.meter_sim.reads import DayReads, ReplayError
+from wattseal.meter_sim.register_file import open_registers
 from wattseal.meter_sim.replay import Replay, ReplayOptions, open_replay
+from wattseal.meter_sim.simulated import GasCustomers, Households, LargeCustomers, Span
 from wattseal.protocol.ids import Channel
+from wattseal.protocol.roster import INTERVALS_OF, Commodity, Unit
 
 _DELIVERED = Channel.DELIVERED.value
 
@@ -27,6 +31,9 @@ class SourceSettings(BaseModel):
     interval_minutes: int | None
     first_day: int | None
     days: int | None
+    commodity: Commodity = "electricity"
+    unit: Unit = Unit.WH
+    registers: Path | None = None
     paths: tuple[Path, ...] = ()
     timezone: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
@@ -43,13 +50,20 @@ def neighbor_reads(seed: int, count: int, day: int, interval_minutes: int) -> ND
 
 
 class Source(Protocol):
-    """Reads of named meters, day by day."""
+    """Reads of named meters, day by day.
+
+    `notes` count what their reader should know of. `largest_read` of an interval and `largest_day` of a meter are
+    those of files; a simulation fits the default layouts.
+    """
 
     meters: tuple[str, ...]
+    commodity: Commodity
     interval_minutes: int
     first_day: int
     last_day: int
-    rounded: int
+    largest_read: int
+    largest_day: int
+    notes: Mapping[str, int]
 
     def channels_of(self, meter: str) -> tuple[Channel, ...]: ...
 
@@ -59,7 +73,7 @@ class Source(Protocol):
 def open_source(settings: SourceSettings) -> Source:
     """Raises ReplayError for files that cannot be used."""
     if not settings.paths:
-        return _Simulation(settings)
+        return _simulation(settings)
     options = ReplayOptions(
         interval_minutes=settings.interval_minutes,
         timezone=settings.timezone,
@@ -67,28 +81,31 @@ def open_source(settings: SourceSettings) -> Source:
         stamps=settings.stamps,
         days=settings.days,
     )
-    return _WithNeighbors(open_replay(settings.paths, options), settings)
+    replay = open_replay(settings.paths, options)
+    if settings.simulated and replay.commodity == "gas":
+        raise ReplayError("--neighbors are electric: gas needs enough meters of its own")
+    source = _WithNeighbors(replay, settings)
+    return source if settings.registers is None else _WithRegisters(source, settings.registers)
 
 
-class _Simulation:
-    """Households of the load model, each interval read."""
-
-    rounded = 0
-
-    def __init__(self, settings: SourceSettings) -> None:
-        self.meters = tuple(f"meter-{ordinal:05d}" for ordinal in range(settings.simulated))
-        self.interval_minutes = 15 if settings.interval_minutes is None else settings.interval_minutes
-        self.first_day = 0 if settings.first_day is None else settings.first_day
-        self.last_day = self.first_day + (1 if settings.days is None else settings.days) - 1
-        self._seed = settings.seed
-
-    def channels_of(self, meter: str) -> tuple[Channel, ...]:  # noqa: ARG002 - all alike
-        return (Channel.DELIVERED,)
-
-    def days(self) -> Iterator[tuple[DayReads, ...]]:
-        for day in range(self.first_day, self.last_day + 1):
-            wh = simulate(self._seed, range(len(self.meters)), day, self.interval_minutes)
-            yield (DayReads(day, _DELIVERED, self.meters, wh, np.ones(wh.shape, dtype=np.bool_)),)
+def _simulation(settings: SourceSettings) -> Source:
+    if settings.registers is not None:
+        raise ReplayError("--registers is for files of reads: simulated meters have registers of their own")
+    hours = 60 if settings.commodity == "gas" else 15
+    span = Span(
+        seed=settings.seed,
+        meters=settings.simulated,
+        first_day=0 if settings.first_day is None else settings.first_day,
+        days=1 if settings.days is None else settings.days,
+        interval_minutes=hours if settings.interval_minutes is None else settings.interval_minutes,
+    )
+    offered = INTERVALS_OF[settings.commodity]
+    if span.interval_minutes not in offered:
+        listed = " or ".join(map(str, offered))
+        raise ReplayError(f"--interval {span.interval_minutes}: must be {listed} for {settings.commodity}")
+    if settings.commodity == "gas":
+        return GasCustomers(span)
+    return Households(span) if settings.unit.factor == 1 else LargeCustomers(span)
 
 
 class _WithNeighbors:
@@ -99,7 +116,13 @@ class _WithNeighbors:
         self._neighbors = tuple(f"neighbor-{ordinal:05d}" for ordinal in range(settings.simulated))
         self.meters = tuple(sorted((*replay.meters, *self._neighbors)))
         self.interval_minutes = replay.interval_minutes
-        self.first_day, self.last_day, self.rounded = replay.first_day, replay.last_day, replay.rounded
+        self.first_day, self.last_day = replay.first_day, replay.last_day
+        self.commodity, self.largest_read, self.largest_day = (
+            replay.commodity,
+            replay.largest_read,
+            replay.largest_day,
+        )
+        self.notes: Mapping[str, int] = _notes(replay)
 
     def channels_of(self, meter: str) -> tuple[Channel, ...]:
         if meter in self._neighbors:
@@ -124,3 +147,43 @@ class _WithNeighbors:
             wh=np.vstack((part.wh, np.where(present, wh, 0)))[order],
             present=np.vstack((part.present, present))[order],
         )
+
+
+def _notes(replay: Replay) -> dict[str, int]:
+    """What a person should know of the files; all but the first only if there is any."""
+    counts = {
+        "missing_reads": replay.missing,
+        "repeated_reads": replay.duplicates,
+        "incomplete_reads": replay.incomplete,
+        "ignored_reads": replay.ignored_reads,
+        "ignored_columns": replay.ignored_columns,
+        **{f"reads_marked_{quality}": count for quality, count in replay.qualities.items()},
+    }
+    return {"rounded_reads": replay.rounded, **{name: count for name, count in counts.items() if count}}
+
+
+class _WithRegisters:
+    """Reads with the register reads of another file beside them."""
+
+    def __init__(self, source: Source, path: Path) -> None:
+        self._source, self._registers = source, open_registers(path)
+        if not self._registers.meters & {*source.meters}:
+            raise ReplayError(f"{path}: none of its meters is one of the reads'")
+        self.meters, self.commodity = source.meters, source.commodity
+        self.interval_minutes = source.interval_minutes
+        self.largest_read, self.largest_day = source.largest_read, source.largest_day
+        self.first_day, self.last_day = source.first_day, source.last_day
+        others = self._registers.unknown(source.meters)
+        self.notes: Mapping[str, int] = {
+            **source.notes,
+            "register_reads": self._registers.reads,
+            "registers_of_other_meters": others,
+        }
+
+    def channels_of(self, meter: str) -> tuple[Channel, ...]:
+        return self._source.channels_of(meter)
+
+    def days(self) -> Iterator[tuple[DayReads, ...]]:
+        steps_of_day = self._registers.steps_of_day
+        for parts in self._source.days():
+            yield tuple(replace(part, steps=steps_of_day(part.day, part.channel, part.meters)) for part in parts)

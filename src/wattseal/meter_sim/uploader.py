@@ -4,9 +4,9 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from wattseal.edge.client import RoleClient
 from wattseal.meter_sim.state import FleetState, Slot, State
 from wattseal.protocol.errors import MalformedMessage, PeerUnavailable, Unavailable
 from wattseal.protocol.report import frame
@@ -20,13 +20,19 @@ _KEPT = ("accepted", "duplicate", "late")
 _NOT_YET = ("early", "unknown-region", "unknown-meter", "unknown-key")
 
 
+class Link(Protocol):
+    """The way to the aggregator, such as a RoleClient."""
+
+    def post(self, path: str, body: bytes, media_type: str) -> bytes: ...
+
+
 class Uploader:
     """`patience_s` bounds how long an unavailable aggregator is asked again for one batch."""
 
     def __init__(
         self,
         state: FleetState,
-        aggregator: RoleClient,
+        aggregator: Link,
         *,
         patience_s: float,
         sleep: Callable[[float], None] = time.sleep,
@@ -51,7 +57,7 @@ class Uploader:
 
     def _send(self, batch: list[tuple[Slot, bytes]]) -> list[tuple[Slot, State, str]]:
         body = frame(sealed for _, sealed in batch)
-        words = self._statuses(self._post_patiently(body), len(batch))
+        words = [(word["status"], word.get("reason", "")) for word in statuses(self._post_patiently(body), len(batch))]
         outcomes = []
         for (slot, _), (word, reason) in zip(batch, words, strict=True):
             if reason in _NOT_YET:
@@ -73,12 +79,17 @@ class Uploader:
             self._sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - timing only
             delay = min(2 * delay, _LONGEST_DELAY_S)
 
-    @staticmethod
-    def _statuses(answer: bytes, count: int) -> list[tuple[str, str]]:
-        try:
-            words = [(str(word["status"]), str(word.get("reason", ""))) for word in json.loads(answer)["reports"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise MalformedMessage("the aggregator's answer to an upload is malformed") from None
-        if len(words) != count:
-            raise MalformedMessage("the aggregator's answer does not have one status a report")
-        return words
+
+def statuses(answer: bytes, count: int) -> list[dict[str, str]]:
+    """Status, and reason if there is one, of each report of an upload. Raises MalformedMessage."""
+    try:
+        words = [{"status": str(word["status"]), **_reason(word)} for word in json.loads(answer)["reports"]]
+    except (ValueError, KeyError, TypeError):
+        raise MalformedMessage("the aggregator's answer to an upload is malformed") from None
+    if len(words) != count:
+        raise MalformedMessage("the aggregator's answer does not have one status a report")
+    return words
+
+
+def _reason(word: Mapping[str, object]) -> dict[str, str]:
+    return {"reason": str(word["reason"])} if "reason" in word else {}

@@ -11,15 +11,15 @@ from wattseal.protocol.ids import MeterId
 
 
 class Opened(NamedTuple):
-    """An opened total: its members, their size histogram, and its energy in Wh."""
+    """An opened total: its members, their size histogram, and its sum in the region's unit."""
 
     members: frozenset[MeterId]
     buckets: tuple[int, ...]
-    total_wh: int
+    total: int
 
 
 def check_dominance(
-    question: Opened, released: Iterable[Opened], upper_edges_wh: Sequence[int], largest_share_percent: int
+    question: Opened, released: Iterable[Opened], upper_edges: Sequence[int], largest_share_percent: int
 ) -> None:
     """Raises DominatedGroup if the question, or a difference that its release would complete, is dominated.
 
@@ -34,8 +34,8 @@ def check_dominance(
     around = [opened for opened in others.values() if opened.members > question.members]
     known = [*others.values(), question]
     for whole in (question, *sorted(around, key=lambda opened: len(opened.members))[:1]):
-        _check(whole, upper_edges_wh, largest_share_percent)
-        _check(_remainder(whole, known), upper_edges_wh, largest_share_percent)
+        _check(whole, upper_edges, largest_share_percent)
+        _check(_remainder(whole, known), upper_edges, largest_share_percent)
 
 
 def _nested(a: Opened, b: Opened) -> bool:
@@ -49,11 +49,11 @@ def _remainder(whole: Opened, known: Sequence[Opened]) -> Opened:
     return Opened(
         whole.members.difference(*(opened.members for opened in largest)),
         tuple(count - sum(part) for count, *part in zip(whole.buckets, *(o.buckets for o in largest), strict=True)),
-        whole.total_wh - sum(opened.total_wh for opened in largest),
+        whole.total - sum(opened.total for opened in largest),
     )
 
 
-def _check(opened: Opened, upper_edges_wh: Sequence[int], largest_share_percent: int) -> None:
-    used = [edge for edge, count in zip(upper_edges_wh, opened.buckets, strict=True) if count]
-    if used and 100 * max(used) > largest_share_percent * opened.total_wh:
+def _check(opened: Opened, upper_edges: Sequence[int], largest_share_percent: int) -> None:
+    used = [edge for edge, count in zip(upper_edges, opened.buckets, strict=True) if count]
+    if used and 100 * max(used) > largest_share_percent * opened.total:
         raise DominatedGroup(f"one member may make up more than {largest_share_percent} % of a group")

@@ -1,30 +1,109 @@
-"""How a region's roster may follow another: so that no total of a changed cohort stands for a few meters."""
+"""How a region's roster may follow another: so that no total of a changed cohort stands for a few homes.
+
+A cohort is compared as a set of service points: another meter or another account at one of them leaves it the same
+homes. `docs/deployment.md` says why that is enough.
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from typing import NamedTuple
 
 from wattseal.protocol.errors import RosterChangeRefused
-from wattseal.protocol.ids import Channel, CohortId, MeterId
-from wattseal.protocol.roster import Roster
+from wattseal.protocol.ids import Channel, CohortId, Window
+from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.time import window_date
 
 
 def check_succession(before: Roster, after: Roster, least_change: int) -> None:
-    """Raises RosterChangeRefused unless cohorts change on the first of a month only, and by no fewer than a group.
+    """Raises RosterChangeRefused unless `after` may take the place of `before`.
 
-    In every cohort of the tree, at least `least_change` meters join or none, and as many leave or none. New keys of
-    the same meters are no change of a cohort.
+    Commodity, interval and unit are for good; suite and layout may change on any day, and so may meters and accounts,
+    each from a date after `before` took effect. Cohorts change on the first of a month only, and by whole groups. In
+    each channel at least `least_change` service points, or none, join a cohort, leave it, go from one leaf of the tree
+    to another, and stay in a leaf that others leave or that takes some of another leaf.
     """
-    changes = [
-        change
-        for channel in Channel
-        for cohort in before.cohorts | after.cohorts
-        for old, new in [(_active(before, cohort, channel), _active(after, cohort, channel))]
-        for change in (new - old, old - new)
-        if change
-    ]
-    if changes and window_date(after.effective).day != 1:
-        raise RosterChangeRefused("cohorts change on the first of a month only")
-    if any(len(change) < least_change for change in changes):
-        raise RosterChangeRefused(f"at least {least_change} meters join or leave a cohort together, or none")
+    _check_region(before, after)
+    _check_cohorts(before, after, least_change)
+    _check_dates(before, after)
 
 
-def _active(roster: Roster, cohort: CohortId, channel: Channel) -> frozenset[MeterId]:
-    return frozenset(roster.active(cohort, channel)) if cohort in roster.cohorts else frozenset()
+def homes(roster: Roster, cohort: CohortId, channel: Channel) -> frozenset[str]:
+    """Service points of the cohort that are active in the channel; none if the roster has no such cohort."""
+    if cohort not in roster.cohorts:
+        return frozenset()
+    return frozenset(roster.by_meter[meter].service_point for meter in roster.active(cohort, channel))
+
+
+def lasting(before: Roster, after: Roster) -> Iterator[tuple[RosterRow, RosterRow]]:
+    """The rows, old and new, of each service point that is in both."""
+    for row in after.rows:
+        old = before.by_service_point.get(row.service_point)
+        if old is not None:
+            yield old, row
+
+
+def _check_region(before: Roster, after: Roster) -> None:
+    if before.region != after.region:
+        raise RosterChangeRefused(f"a roster of region {after.region} does not follow one of region {before.region}")
+    if before.effective >= after.effective:
+        raise RosterChangeRefused(f"the roster before takes effect on {window_date(before.effective)}, not earlier")
+    for what in ("commodity", "interval_minutes", "unit"):
+        if getattr(before, what) != getattr(after, what):
+            raise RosterChangeRefused(f"region {before.region} keeps its {what}: another one takes another region")
+
+
+def _check_cohorts(before: Roster, after: Roster, least_change: int) -> None:
+    for channel in Channel:
+        ways = _ways(before, after, channel)
+        changes = [way for way in ways if way.old != way.new]
+        if changes and window_date(after.effective).day != 1:
+            raise RosterChangeRefused("cohorts change on the first of a month only")
+        told = f"at least {least_change} service points %s together, or none"
+        if any(0 < count < least_change for count in _joined_and_left(before, after, channel)):
+            raise RosterChangeRefused(told % "join or leave a cohort")
+        regrouped = {leaf for way in changes if way.old is not None for leaf in way}
+        for way, count in ways.items():
+            between_leaves = way.old is not None and way.new is not None and way.old != way.new
+            if count < least_change and (between_leaves or (way.old == way.new and way.old in regrouped)):
+                raise RosterChangeRefused(told % ("change cohorts" if between_leaves else "stay in a cohort"))
+
+
+def _joined_and_left(before: Roster, after: Roster, channel: Channel) -> Iterator[int]:
+    for cohort in before.cohorts | after.cohorts:
+        old, new = homes(before, cohort, channel), homes(after, cohort, channel)
+        yield from (len(new - old), len(old - new))
+
+
+class _Way(NamedTuple):
+    """The leaf that a service point was in and the one that it is in; None: not in the roster, or not active."""
+
+    old: CohortId | None
+    new: CohortId | None
+
+
+def _ways(before: Roster, after: Roster, channel: Channel) -> Counter[_Way]:
+    """How many service points go each way. Else a few could be told by cohorts that swap homes in a circle."""
+    old, new = (
+        {row.service_point: row.cohort for row in some.rows if channel in row.channels} for some in (before, after)
+    )
+    return Counter(_Way(old.get(point), new.get(point)) for point in old.keys() | new.keys())
+
+
+def _check_dates(before: Roster, after: Roster) -> None:
+    between = range(before.effective + 1, after.effective + 1)
+    for old, new in lasting(before, after):
+        same_meter, same_account = old.installation == new.installation, old.account == new.account
+        _check_date(f"{new.service_point}: installed", same_meter, old.installed, new.installed, between)
+        _check_date(f"{new.service_point}: tenure_since", same_account, old.tenure_since, new.tenure_since, between)
+    for row in after.rows:
+        known = before.by_meter.get(row.meter)
+        # At a service point that lasts this holds already: there the meter is another installation.
+        if known is not None and known.service_point != row.service_point and row.installed not in between:
+            raise RosterChangeRefused(f"{row.service_point}: its meter was elsewhere when it was installed there")
+
+
+def _check_date(what: str, same: bool, known: Window, date: Window, between: Container[int]) -> None:
+    if same and date != known:
+        raise RosterChangeRefused(f"{what} is another date, for the same as before")
+    if not same and date not in between:
+        raise RosterChangeRefused(f"{what} is not a date after the roster before took effect")

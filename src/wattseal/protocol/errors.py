@@ -22,6 +22,8 @@ WattsealError
 │   ├── GroupTooLarge
 │   ├── DominatedGroup
 │   ├── RosterChangeRefused
+│   ├── RankExhausted         as many bills and sums of one meter's cycle as may be opened
+│   ├── ShareTooLarge         a combination of bills and sums would tell too much about one interval
 │   ├── VerificationRefused   the one answer to everything that failed while opening
 │   └── AttemptsExhausted
 ├── Unavailable               try again later, nothing was lost
@@ -123,6 +125,14 @@ class DominatedGroup(Refused):
 
 class RosterChangeRefused(Refused):
     slug = "roster-change"
+
+
+class RankExhausted(Refused):
+    slug = "rank-exhausted"
+
+
+class ShareTooLarge(Refused):
+    slug = "share-too-large"
 
 
 class VerificationRefused(Refused):

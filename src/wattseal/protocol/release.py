@@ -7,7 +7,7 @@ from pydantic import Field
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Many, Message
 from wattseal.protocol.errors import SignatureInvalid
 from wattseal.protocol.ids import HalfRole, Role
-from wattseal.protocol.roster import MAX_METERS
+from wattseal.protocol.roster import MAX_METERS, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, Approval
 
@@ -71,12 +71,16 @@ class PadGrant(Message):
 
 
 class Release(Message):
-    """The opened total with everything that a reader needs to check it; the same statement gets the same bytes."""
+    """The opened total with everything that a reader needs to check it; the same statement gets the same bytes.
+
+    `reads` are sums of each interval in `unit`, which is the region's.
+    """
 
     version: Literal[1] = 1
     statement: Bytes
     purpose: Purpose
-    reads_wh: Many[Count]
+    unit: Unit
+    reads: Many[Count]
     members: Annotated[int, Field(ge=1, le=MAX_METERS)]
     flagged: Many[Count]
     decryptor_head: SignedHead

@@ -8,6 +8,7 @@ import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 from nacl.signing import SigningKey
@@ -30,16 +31,24 @@ _FRAME = struct.Struct(">I")
 _LAST_MINUTE = window_minutes(LAST_WINDOW)[1]
 
 
+class FlagReason(IntEnum):
+    """Why an interval is not a plain measured read; 0 is no reason and never on the wire."""
+
+    MISSING = 1  # no read arrived; the slot holds 0
+    LINEAR = 2  # estimated between the reads beside the gap
+    LIKE_DAY = 3  # estimated from the meter's earlier days
+    SPIKE = 4  # implausibly high: replaced by an estimate, or kept where no register tells
+    SUM = 5  # measured, but the register disagrees with the reads around it
+    CLOCK = 6  # measured by a meter whose clock was off
+    SEVERAL = 7  # more runs than a report holds: one run over everything
+
+
 class FlagRun(NamedTuple):
-    """`length` intervals from `start` on that are not plain measured reads, and why."""
+    """`length` intervals from `start` on that are flagged for one FlagReason."""
 
     start: int
     length: int
     reason: int
-
-
-MISSING = 1
-"""Flag reason: no read arrived; the slot holds 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +171,25 @@ def _checked_runs(data: bytes) -> tuple[FlagRun, ...]:
         if run.length == 0 or run.start < free or run.reason == 0:
             raise MalformedMessage("flag runs are empty, overlapping or out of order")
         free = run.start + run.length
+    if not {run.reason for run in runs} <= {*FlagReason}:
+        raise MalformedMessage("a flag run's reason is not known")
     if any(a.start + a.length == b.start and a.reason == b.reason for a, b in itertools.pairwise(runs)):
         raise MalformedMessage("adjacent flag runs of one reason are one run")
+    if any(run.reason == FlagReason.SEVERAL for run in runs) and (len(runs) > 1 or runs[0].start > 0):
+        raise MalformedMessage("a flag run for several reasons is over everything")
     return runs
 
 
-def flag_runs(flagged: Sequence[bool], reason: int) -> tuple[FlagRun, ...]:
-    """Flags as runs; with more than 32 runs, one run over everything."""
+def flag_runs(reasons: Sequence[int]) -> tuple[FlagRun, ...]:
+    """The FlagReason of each interval, or 0, as runs; with more than 32 of them, one run over everything."""
     runs: list[FlagRun] = []
-    for position, value in enumerate(flagged):
-        if value and runs and runs[-1].start + runs[-1].length == position:
-            runs[-1] = runs[-1]._replace(length=runs[-1].length + 1)
-        elif value:
-            runs.append(FlagRun(position, 1, reason))
-    return tuple(runs) if len(runs) <= MAX_FLAG_RUNS else (FlagRun(0, len(flagged), reason),)
+    start = 0
+    for reason, group in itertools.groupby(reasons):
+        length = sum(1 for _ in group)
+        if reason:
+            runs.append(FlagRun(start, length, reason))
+        start += length
+    return tuple(runs) if len(runs) <= MAX_FLAG_RUNS else (FlagRun(0, start, FlagReason.SEVERAL),)
 
 
 def frame(reports: Iterable[bytes]) -> bytes:

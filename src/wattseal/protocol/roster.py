@@ -1,7 +1,10 @@
 """Who belongs to what: the roster of a region, signed by the utility and countersigned by both other operators."""
 
 import itertools
+from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from nacl.bindings import crypto_scalarmult
@@ -25,7 +28,9 @@ from wattseal.protocol.trust import TrustAnchors
 
 MAX_METERS = 16_384
 _ANY_SCALAR = bytes(31) + b"\x40"
-Interval = Literal[15, 30, 60]
+Interval = Literal[15, 30, 60, 1440]
+Commodity = Literal["electricity", "gas"]
+CustomerClass = Literal["residential", "commercial", "large"]
 # Plain ASCII: look-alikes would defeat "each service point once", and control signs reach people's tables.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,63}$")]
 
@@ -39,8 +44,33 @@ def _usable_sealing_key(key: bytes) -> bytes:
     return key
 
 
+class Unit(StrEnum):
+    """What one count of a read stands for: energy of electricity, litres of gas."""
+
+    WH = "Wh"
+    WH_10 = "10Wh"
+    WH_100 = "100Wh"
+    LITRE = "L"
+
+    @property
+    def factor(self) -> int:
+        """Wh or litres in one count."""
+        return _FACTORS[self]
+
+
+_FACTORS = {Unit.WH: 1, Unit.WH_10: 10, Unit.WH_100: 100, Unit.LITRE: 1}
+INTERVALS_OF: Mapping[Commodity, tuple[Interval, ...]] = MappingProxyType(
+    {"electricity": (15, 30, 60), "gas": (60, 1440)}
+)
+"""Minutes of an interval that a region of a commodity may have."""
+
+
 class RosterRow(Message):
-    """One meter at one service point. `sealing_key` (X25519) names the installation: keys are derived from it."""
+    """One meter at one service point. `sealing_key` (X25519) names the installation: keys are derived from it.
+
+    `installed` is the first window that this meter, under these keys, reports there; `tenure_since` the first of the
+    account's tenure there.
+    """
 
     meter: MeterField
     identity_key: Bytes32
@@ -49,7 +79,14 @@ class RosterRow(Message):
     account: Name
     cohort: CohortField
     channels: Annotated[Many[Channel], Field(min_length=1, max_length=2)]
-    customer_class: Literal["residential", "commercial"] = "residential"
+    customer_class: CustomerClass = "residential"
+    installed: WindowField
+    tenure_since: WindowField
+
+    @property
+    def installation(self) -> tuple[MeterId, bytes, bytes]:
+        """What an exchange changes."""
+        return self.meter, self.identity_key, self.sealing_key
 
 
 class Roster(Message):
@@ -58,8 +95,9 @@ class Roster(Message):
     version: Literal[1] = 1
     region: RegionField
     effective: WindowField
-    commodity: Literal["electricity"] = "electricity"
+    commodity: Commodity = "electricity"
     interval_minutes: Interval
+    unit: Unit = Unit.WH
     suite: Annotated[int, Field(ge=0, le=255)]
     layout_id: Annotated[Bytes, Field(min_length=8, max_length=8)]
     rows: Annotated[Many[RosterRow], Field(min_length=1, max_length=MAX_METERS)]
@@ -74,6 +112,24 @@ class Roster(Message):
                 raise ValueError(f"two rows share a {what}")
         if any(list(row.channels) != sorted(set(row.channels)) for row in self.rows):
             raise ValueError("channels are sorted, each once")
+        if any(max(row.installed, row.tenure_since) > self.effective for row in self.rows):
+            raise ValueError("a meter or a tenure begins after the roster takes effect")
+        return self
+
+    @model_validator(mode="after")
+    def _units_fit(self) -> Self:
+        intervals = INTERVALS_OF[self.commodity]
+        if self.interval_minutes not in intervals:
+            raise ValueError(f"{self.commodity} is read every {' or '.join(map(str, intervals))} minutes")
+        if (self.commodity == "gas") != (self.unit is Unit.LITRE):
+            raise ValueError("gas is counted in L, electricity in Wh, 10Wh or 100Wh")
+        large = [row.customer_class == "large" for row in self.rows]
+        if self.unit.factor > 1 and not all(large):
+            raise ValueError("units of 10Wh and 100Wh are for regions of class large alone")
+        if self.commodity == "gas" and any(large):
+            raise ValueError("class large is for electricity")
+        if self.commodity == "gas" and any(row.channels != (Channel.DELIVERED,) for row in self.rows):
+            raise ValueError("gas has the channel delivered alone")
         return self
 
     @cached_property
@@ -84,6 +140,10 @@ class Roster(Message):
     @cached_property
     def by_meter(self) -> dict[MeterId, RosterRow]:
         return {row.meter: row for row in self.rows}
+
+    @cached_property
+    def by_service_point(self) -> dict[str, RosterRow]:
+        return {row.service_point: row for row in self.rows}
 
     @cached_property
     def cohorts(self) -> frozenset[CohortId]:

@@ -24,15 +24,20 @@ from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
+from wattseal.cryptosystems.paillier.keys import SecretKey
+from wattseal.cryptosystems.paillier.numbers import joined, split
+from wattseal.cryptosystems.paillier.parameters import INSECURE_2048
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.paillier.reference.decryptor import ReferenceDecryptor
 from wattseal.cryptosystems.paillier.reference.encryptor import ReferenceEncryptor
 from wattseal.cryptosystems.paillier.reference.evaluator import ReferenceEvaluator
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import Chunk, SlotLayout, default_bucket_edges
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS, WIDE_LAYOUTS
 
 METERS = 40
+LARGEST_READS = SlotLayout(96, 31, 14, default_bucket_edges())
 
 
 class Attacker(Protocol):
@@ -50,25 +55,33 @@ class Attacker(Protocol):
 
 class PaillierAttacker:
     def __init__(self, public: PublicKey, slots: SlotLayout) -> None:
-        self._public, self._slots = public, slots
-        self._n_squared = mpz(public.n) ** 2
+        self._n, self._size = mpz(public.n), public.parameters.ciphertext_bytes
+        self._n_squared = self._n**2
+        self._chunks = slots.chunks(public.parameters.modulus_bits)
 
     def add_to_slot(self, ciphertext: bytes, slot: int, amount: int) -> bytes:
-        return self._times(ciphertext, 1 + (amount << self._slots.offsets[slot]) * mpz(self._public.n))
+        """Count, buckets and check are those of the first chunk."""
+        in_reads = [chunk for chunk in self._chunks if chunk.first <= slot < chunk.end]
+        chunk, *_ = in_reads or self._chunks
+        own_slot = slot - chunk.first if in_reads else slot - self._chunks[-1].end + chunk.end
+        return self.add_to_chunk(ciphertext, chunk, own_slot, amount)
+
+    def add_to_chunk(self, ciphertext: bytes, chunk: Chunk, own_slot: int, amount: int) -> bytes:
+        """`own_slot` counts from the chunk's first."""
+        numbers = split(ciphertext, self._size)
+        factor = 1 + (amount << chunk.offsets[own_slot]) * self._n
+        numbers[chunk.number] = numbers[chunk.number] * factor % self._n_squared
+        return joined(numbers, self._size)
 
     def shift_slots(self, ciphertext: bytes) -> bytes:
-        number = int.from_bytes(ciphertext, "little")
-        return self._encode(powmod(number, 1 << self._slots.widths[0], self._n_squared))
+        shift = 1 << self._chunks[0].widths[0]
+        shifted = (powmod(number, shift, self._n_squared) for number in split(ciphertext, self._size))
+        return joined(shifted, self._size)
 
     def rerandomize(self, ciphertext: bytes) -> bytes:
-        return self._times(ciphertext, powmod(secrets.randbelow(1 << 256) + 2, self._public.n, self._n_squared))
-
-    def _times(self, ciphertext: bytes, factor: mpz) -> bytes:
-        return self._encode(int.from_bytes(ciphertext, "little") * factor % self._n_squared)
-
-    def _encode(self, number: mpz) -> bytes:
-        encoded: bytes = number.to_bytes(self._public.parameters.ciphertext_bytes, "little")
-        return encoded
+        factors = (powmod(secrets.randbelow(1 << 256) + 2, self._n, self._n_squared) for _ in self._chunks)
+        numbers = zip(split(ciphertext, self._size), factors, strict=True)
+        return joined((number * factor % self._n_squared for number, factor in numbers), self._size)
 
 
 class MaskingAttacker:
@@ -158,30 +171,37 @@ def sealed_cohort(scheme: Scheme, start: int = 0, keys: list[MeterKeys] | None =
 
 
 @lru_cache
-def paillier(size: str) -> Scheme:
-    key, slots = secret_key(size), layout(size)
+def paillier(size: str, slots: SlotLayout | None = None) -> Scheme:
+    """By default with the layout of the size's vectors."""
+    key, held = key_of(size), layout(size) if slots is None else slots
     return Scheme(
         suite=key.public.parameters.suite,
         modulus_id=key.public.modulus_id,
-        layout=slots,
-        encryptor=PaillierEncryptor(key.public, slots),
-        evaluator=PaillierEvaluator(key.public),
-        unblinder=PaillierUnblinder(key.public),
-        decryptor=PaillierDecryptor(key, slots),
-        attacker=PaillierAttacker(key.public, slots),
+        layout=held,
+        encryptor=PaillierEncryptor(key.public, held),
+        evaluator=PaillierEvaluator(key.public, held),
+        unblinder=PaillierUnblinder(key.public, held),
+        decryptor=PaillierDecryptor(key, held),
+        attacker=PaillierAttacker(key.public, held),
     )
 
 
 @lru_cache
-def reference(size: str) -> Scheme:
+def reference(size: str, slots: SlotLayout | None = None) -> Scheme:
     """Paillier by python-paillier."""
-    key, slots = secret_key(size), layout(size)
+    key, held = key_of(size), layout(size) if slots is None else slots
     return replace(
-        paillier(size),
-        encryptor=ReferenceEncryptor(key.public, slots),
-        evaluator=ReferenceEvaluator(key.public),
-        decryptor=ReferenceDecryptor(key, slots),
+        paillier(size, slots),
+        encryptor=ReferenceEncryptor(key.public, held),
+        evaluator=ReferenceEvaluator(key.public, held),
+        decryptor=ReferenceDecryptor(key, held),
     )
+
+
+@lru_cache
+def key_of(size: str) -> SecretKey:
+    """That of the vectors, but for the one size without any."""
+    return SecretKey.generate(INSECURE_2048) if size == "insecure_2048" else secret_key(size)
 
 
 def masking(slots: SlotLayout) -> Scheme:
@@ -202,6 +222,10 @@ SCHEMES: dict[str, Callable[[], Scheme]] = {
     "paillier-insecure-1024": lambda: paillier("insecure_1024"),
     "paillier-3072": lambda: paillier("3072"),
     "python-paillier-insecure-1024": lambda: reference("insecure_1024"),
+    "paillier-insecure-2048-2-chunks": lambda: paillier("insecure_2048", DEFAULT_LAYOUTS[15]),
+    "paillier-3072-wide-2-chunks": lambda: paillier("3072", WIDE_LAYOUTS[15]),
+    "paillier-3072-largest-reads-2-chunks": lambda: paillier("3072", LARGEST_READS),
+    "python-paillier-insecure-1024-5-chunks": lambda: reference("insecure_1024", DEFAULT_LAYOUTS[15]),
     "masking-small": lambda: masking(layout("insecure_1024")),
     "masking-15-minutes": lambda: masking(DEFAULT_LAYOUTS[15]),
     "masking-30-minutes": lambda: masking(DEFAULT_LAYOUTS[30]),

@@ -34,7 +34,7 @@ def count_slot(cohort: Cohort) -> int:
 
 
 def highest_bucket(cohort: Cohort) -> int:
-    return len(cohort.scheme.layout.widths) - 1
+    return cohort.scheme.layout.slots - 1
 
 
 def moved_to_bucket_zero(cohort: Cohort) -> bytes:
@@ -166,7 +166,7 @@ def test_aggregator_and_unblinder_together(cohort: Cohort, coefficients: list[in
 
 
 def test_aggregator_and_unblinder_add_a_constant(cohort: Cohort) -> None:
-    for slot in range(len(cohort.scheme.layout.widths) + 1):
+    for slot in range(cohort.scheme.layout.slots + 1):
         with pytest.raises(VerificationFailed):
             cohort.open(add(cohort, slot, 1))
 

@@ -12,8 +12,8 @@ from tests.cryptosystems.conformance.schemes import masking, random_keys
 from wattseal.cryptosystems.errors import PlaintextError
 from wattseal.cryptosystems.masking.evaluator import MaskingEvaluator
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
-from wattseal.cryptosystems.paillier.layout import SlotLayout
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 SLOTS = SlotLayout(3, 8, 4, (0, 100))
 SIZES = MaskingParameters(SLOTS)

@@ -14,7 +14,7 @@ from wattseal.cryptosystems.errors import VerificationFailed
 from wattseal.cryptosystems.masking.checks import slot_weights
 from wattseal.cryptosystems.masking.streams import stream_sum
 from wattseal.cryptosystems.pads.label import Use
-from wattseal.cryptosystems.paillier.layout import SlotLayout
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 SCHEME = masking(SlotLayout(4, 16, 6, (0, 1000, 100_000)))
 BUCKETS = range(5, 9)
@@ -142,9 +142,18 @@ def test_aggregator_and_unblinder_never_weigh_a_member(targets: list[Target], ti
         pads = [cohort.pads([member]) for member in range(4)]
         alone_pads = SCHEME.evaluator.linear(pads[3:], [times])
         added_pads = SCHEME.evaluator.linear(pads, [1, 1, 1, times])
-        for ciphertext, pad_sum in ((alone, alone_pads), (added, added_pads)):
+        with pytest.raises(VerificationFailed):
+            cohort.open(alone, pads=alone_pads)
+        # One report in 2^11 has only even words, and 2^63 times it is nothing.
+        if unblinded(added, added_pads) == unblinded(target.total, cohort.pads(range(4))):
+            assert cohort.open(added, pads=added_pads) == cohort.expected(range(4))
+        else:
             with pytest.raises(VerificationFailed):
-                cohort.open(ciphertext, pads=pad_sum)
+                cohort.open(added, pads=added_pads)
+
+
+def unblinded(ciphertext: bytes, pad_sum: bytes) -> bytes:
+    return SCHEME.evaluator.linear([ciphertext, pad_sum], [1, -1])
 
 
 def test_aggregator_and_unblinder_swap_the_reports_of_two_windows() -> None:

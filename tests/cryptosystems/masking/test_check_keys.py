@@ -10,8 +10,8 @@ from wattseal.cryptosystems.masking.checks import slot_weights
 from wattseal.cryptosystems.masking.streams import stream_sum
 from wattseal.cryptosystems.masking.words import from_bytes
 from wattseal.cryptosystems.pads.label import Use, check_key_id
-from wattseal.cryptosystems.paillier.layout import SlotLayout
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 SCHEME = masking(SlotLayout(4, 16, 6, (0, 100_000)))
 READS = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [900, 11, 12, 13]])

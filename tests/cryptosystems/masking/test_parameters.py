@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.masking.parameters import CHECKS, MODULUS_ID, SUITE, WEIGHT_BITS, MaskingParameters
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS, SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, insecure_parameters
+from wattseal.cryptosystems.slots.layout import SlotLayout
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS, WIDE_LAYOUTS
 
 
 def largest_check(slots: SlotLayout) -> int:
@@ -44,6 +45,12 @@ def test_what_does_not_fit_says_by_how_much() -> None:
     MaskingParameters(SlotLayout(96, 14, 19, (0,)))
     with pytest.raises(ParameterError, match="weighted sums of 65 bits"):
         MaskingParameters(SlotLayout(96, 14, 20, (0,)))
+
+
+@pytest.mark.parametrize("slots", WIDE_LAYOUTS.values(), ids=WIDE_LAYOUTS)
+def test_the_wide_layouts_have_no_room(slots: SlotLayout) -> None:
+    with pytest.raises(ParameterError, match="weighted sums of 65 bits"):
+        MaskingParameters(slots)
 
 
 def test_no_other_suite_has_this_number() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
-from wattseal.cryptosystems.paillier.layout import SlotLayout
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 _DIRECTORY = Path(__file__).parents[2] / "vectors" / "v1"
 SIZES = ("small", "15_minutes", "10_minutes")

@@ -16,9 +16,9 @@ from wattseal.cryptosystems.paillier.encoder import Decoded, SlotEncoder
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import SlotLayout
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 SIZE, METERS, VICTIM = "insecure_1024", 5, 2
 COMMON, SINGLED_OUT = Secret(b"c" * 32), Secret(b"s" * 32)
@@ -38,10 +38,10 @@ class View:
         """Unblinded with the pads that the unblinder gives for this check key's id; None names none."""
         name = b"" if check_key is None else check_key_id(check_key)
         named = [label._replace(check_key_id=name) for label in self.labels]
-        pads = PaillierUnblinder(self.key.public).pad_sum(named, [key.pad_key for key in self.keys])
+        pads = PaillierUnblinder(self.key.public, self.layout).pad_sum(named, [key.pad_key for key in self.keys])
         decrypted = CrtDecryption(self.key)(mpz(int.from_bytes(self.ciphertext, "little")))
         plaintext = (decrypted - int.from_bytes(pads, "little")) % self.key.public.n
-        return SlotEncoder(self.layout, self.key.public.parameters).decode(plaintext)
+        return SlotEncoder(self.layout, self.key.public.parameters).decode([plaintext])[0]
 
     def surplus(self, opened: Decoded) -> int:
         """Check value less what the opened slots and the tags explain under the common check key."""
@@ -49,7 +49,7 @@ class View:
         return opened.check - opened.weighed(self.weights(COMMON)) - tags
 
     def weights(self, check_key: Secret) -> list[int]:
-        return slot_weights(check_key, self.labels[0], len(self.layout.widths))
+        return slot_weights(check_key, self.labels[0], self.layout.slots)
 
 
 def bound_to(key: MeterKeys, label: Label) -> Label:
@@ -67,7 +67,7 @@ def view(key: SecretKey, reads: NDArray[np.int64], *, bound: bool) -> View:
     ]
     sealed_as = list(map(bound_to, keys, labels)) if bound else labels
     ciphertexts = PaillierEncryptor(public, slots).encrypt(reads, sealed_as, keys)
-    return View(key, slots, labels, keys, PaillierEvaluator(public).sum_many(ciphertexts))
+    return View(key, slots, labels, keys, PaillierEvaluator(public, slots).sum_many(ciphertexts))
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_we_open_what_they_seal(size: str, key: SecretKey, theirs: phe.PaillierP
     vector, slots = load(f"report_{size}"), layout(size)
     reports = vector["reports"]
     labels = [label(report["label"]) for report in reports]
-    pad_sum = PaillierUnblinder(key.public).pad_sum(labels, [secret(report["pad_key"]) for report in reports])
+    pad_sum = PaillierUnblinder(key.public, slots).pad_sum(labels, [secret(report["pad_key"]) for report in reports])
     packed = sum(int(report["packed"], 16) for report in reports)
     sealed = theirs.public_key.raw_encrypt((packed + number(pad_sum)) % key.public.n)
     total = PaillierDecryptor(key, slots).open_total(

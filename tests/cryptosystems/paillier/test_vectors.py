@@ -50,7 +50,7 @@ def test_reports(size: str, key: SecretKey, encryptor: PaillierEncryptor, monkey
         [MeterKeys(secret(report["pad_key"]), secret(report["tag_key"]), check_key) for report in reports],
     )
     assert [ciphertext.hex() for ciphertext in sealed] == [report["ciphertext"] for report in reports]
-    assert PaillierEvaluator(key.public).malformed(sealed) == []
+    assert PaillierEvaluator(key.public, layout(size)).malformed(sealed) == []
 
 
 def test_reports_open_to_the_packed_reads_plus_the_pad(size: str, key: SecretKey) -> None:
@@ -80,7 +80,7 @@ def test_bad_totals_are_refused_alike(name: str, small_key: SecretKey) -> None:
 def test_bad_ciphertexts_stay_at_the_door(name: str, small_key: SecretKey) -> None:
     honest = bytes.fromhex(load("total_insecure_1024")["ciphertext"])
     bad = bytes.fromhex(load(name)["ciphertext"])
-    assert PaillierEvaluator(small_key.public).malformed([honest, bad, honest]) == [1]
+    assert PaillierEvaluator(small_key.public, layout("insecure_1024")).malformed([honest, bad, honest]) == [1]
 
 
 KEY_DEFECTS = {

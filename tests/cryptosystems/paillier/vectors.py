@@ -6,9 +6,9 @@ from typing import Any
 
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072, PaillierParameters, insecure_parameters
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 _DIRECTORY = Path(__file__).parents[2] / "vectors" / "v1"
 SIZES = ("insecure_1024", "3072")

@@ -11,7 +11,7 @@ from tests.system.attackers.loot import Loot, open_loot, tell
 from tests.system.forging import CIPHERTEXT_BYTES, PURPOSE, RogueUnblinder, meters_of, outcome
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Use
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.home import SERVICE
 from wattseal.keyserver.schemes import labels_of
 from wattseal.protocol.ids import MeterId, Role, Window
@@ -19,6 +19,7 @@ from wattseal.protocol.release import ReleaseRequest
 from wattseal.protocol.statement import TotalStatement
 
 LAYOUT = DEFAULT_LAYOUTS[15]
+(CHUNK,) = LAYOUT.chunks(3072)
 
 
 class Forgery(NamedTuple):
@@ -81,7 +82,7 @@ def forgeries(loot: Loot, pads: Pads) -> list[Forgery]:
 def _own_total(loot: Loot, members: int) -> bytes:
     """Every slot plausible; only the check value must be guessed."""
     values = [100 * members] * LAYOUT.intervals + [members, members] + [0] * 15 + [secrets.randbits(70)]
-    plaintext = sum(value << offset for value, offset in zip(values, LAYOUT.offsets, strict=True))
+    plaintext = sum(value << offset for value, offset in zip(values, CHUNK.offsets, strict=True))
     return loot.arithmetic.plus(loot.arithmetic.rerandomized((1).to_bytes(CIPHERTEXT_BYTES, "little")), plaintext)
 
 

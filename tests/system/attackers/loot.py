@@ -11,8 +11,8 @@ from gmpy2 import mpz
 from tests.system.forging import Arithmetic, RogueAggregator, RogueDecryptor, ciphertext_of, meters_of, role_directory
 from wattseal.cryptosystems.paillier.decryptor import CrtDecryption
 from wattseal.cryptosystems.paillier.encoder import Decoded, SlotEncoder
-from wattseal.cryptosystems.paillier.layout import DEFAULT_LAYOUTS
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.client import RoleClient
 from wattseal.edge.home import SERVICE, Home
 from wattseal.keyserver.vault import Vault
@@ -99,7 +99,7 @@ class Opening:
         return int(self._decrypt(mpz(int.from_bytes(ciphertext, "little"))))
 
     def slots(self, blinded: int, pad_sum: int) -> Decoded:
-        return self._encoder.decode(mpz((blinded - pad_sum) % self._n))
+        return self._encoder.decode([mpz((blinded - pad_sum) % self._n)])[0]
 
     def looks_like_reads(self, blinded: int, pad_sum: int) -> bool:
         """Whether it is a plaintext at all: zeros above the check slot, and somebody was counted."""

@@ -25,7 +25,7 @@ class WordEncoder:
         """Words of shape (meters, words). Raises PlaintextError for reads that the layout cannot hold."""
         self._check(reads)
         words = np.empty((len(reads), self._parameters.words), dtype=np.uint64)
-        edges = self._layout.table.edges
+        edges = self._layout.edges
         encode(np.ascontiguousarray(reads), edges, self._weights(labels, keys), words)
         return words
 

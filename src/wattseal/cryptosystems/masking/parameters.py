@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wattseal.cryptosystems.errors import ParameterError
-from wattseal.cryptosystems.paillier.layout import SlotLayout
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 SUITE = 3
 """The number by which labels and reports name the scheme."""
@@ -42,7 +42,7 @@ class MaskingParameters:
     @cached_property
     def slots(self) -> int:
         """Reads, count and buckets."""
-        return len(self.layout.widths)
+        return self.layout.slots
 
     @property
     def words(self) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.pads.keystream import KEY_BYTES
 from wattseal.cryptosystems.pads.label import Label, Use
-from wattseal.cryptosystems.paillier.layout import TAG_BITS, WEIGHT_BITS
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import TAG_BITS, WEIGHT_BITS
 
 
 def belongs(label: Label, public: PublicKey) -> bool:

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
+from itertools import chain
 
 import gmpy2
 from gmpy2 import mpz
@@ -13,8 +14,9 @@ from wattseal.cryptosystems.paillier.checks import belongs, member_tag, slot_wei
 from wattseal.cryptosystems.paillier.encoder import Decoded, SlotEncoder
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.layout import SlotLayout
+from wattseal.cryptosystems.paillier.numbers import split
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import Chunk, SlotLayout
 
 # Holds every check value that can be computed, whatever was opened.
 _CHECK_BYTES = 16
@@ -46,8 +48,9 @@ class PaillierDecryptor:
     def __init__(self, secret_key: SecretKey, layout: SlotLayout) -> None:
         """Raises ParameterError if the layout does not fit the modulus."""
         self._public, self._layout = secret_key.public, layout
-        self._door = PaillierEvaluator(self._public)
-        self._decrypt = CrtDecryption(secret_key)
+        self._chunks = layout.chunks(self._public.parameters.modulus_bits)
+        self._door = PaillierEvaluator(self._public, layout)
+        self._crt = CrtDecryption(secret_key)
         self._encoder = SlotEncoder(layout, self._public.parameters)
 
     def open_total(
@@ -63,33 +66,46 @@ class PaillierDecryptor:
             raise ParameterError(f"{len(labels)} labels and {len(tag_keys)} tag keys do not match")
         well_formed = self._well_formed(ciphertext, pad_sum)
         opened = self._unblind(ciphertext, pad_sum) if well_formed else self._unblind(*self._harmless())
-        expected = opened.weighed(self._weights(labels, check_key)) + sum(map(member_tag, tag_keys, labels))
-        accepted = (
+        chunks = list(zip(self._chunks, opened, strict=True))
+        expected = [self._expected(*chunk, labels, tag_keys, check_key) for chunk in chunks]
+        accepted = [
             well_formed,
             self._coherent(labels),
-            self._plausible(opened, len(labels)),
-            hmac.compare_digest(_check_bytes(opened.check), _check_bytes(expected)),
-        )
+            *[self._plausible(*chunk, len(labels)) for chunk in chunks],
+            hmac.compare_digest(_check_bytes([found.check for found in opened]), _check_bytes(expected)),
+        ]
         if not all(accepted):
             raise VerificationFailed
-        return Total(tuple(opened.reads), opened.members, tuple(opened.buckets))
+        reads = tuple(chain.from_iterable(found.reads for found in opened))
+        return Total(reads, opened[0].members, tuple(opened[0].buckets))
 
     def _well_formed(self, ciphertext: bytes, pad_sum: bytes) -> bool:
-        pad_fits = len(pad_sum) == self._public.parameters.plaintext_bytes and _number(pad_sum) < self._public.n
+        size = self._public.parameters.plaintext_bytes
+        pad_fits = len(pad_sum) == len(self._chunks) * size and max(split(pad_sum, size)) < self._public.n
         return pad_fits and not self._door.malformed((ciphertext,))
 
     def _harmless(self) -> tuple[bytes, bytes]:
         """Well-formed bytes to work on in place of malformed ones."""
         sizes = self._public.parameters
-        return self._public.h_s.to_bytes(sizes.ciphertext_bytes, "little"), bytes(sizes.plaintext_bytes)
+        sealed = self._public.h_s.to_bytes(sizes.ciphertext_bytes, "little")
+        return sealed * len(self._chunks), bytes(sizes.plaintext_bytes * len(self._chunks))
 
-    def _unblind(self, ciphertext: bytes, pad_sum: bytes) -> Decoded:
-        packed = (self._decrypt(_number(ciphertext)) - _number(pad_sum)) % self._public.n
+    def _unblind(self, ciphertext: bytes, pad_sum: bytes) -> list[Decoded]:
+        sizes = self._public.parameters
+        sealed, pads = split(ciphertext, sizes.ciphertext_bytes), split(pad_sum, sizes.plaintext_bytes)
+        packed = [(self._decrypted(c) - pad) % self._public.n for c, pad in zip(sealed, pads, strict=True)]
         return self._encoder.decode(packed)
 
-    def _weights(self, labels: Sequence[Label], check_key: Secret) -> list[int]:
-        slots = len(self._layout.widths)
-        return slot_weights(check_key, labels[0], slots) if labels else [0] * slots
+    def _decrypted(self, number: mpz) -> mpz:
+        return self._crt(number)
+
+    def _expected(
+        self, chunk: Chunk, opened: Decoded, labels: Sequence[Label], tag_keys: Sequence[Secret], check_key: Secret
+    ) -> int:
+        """The check value of what was opened, were it the stated members' sum."""
+        weights = slot_weights(check_key, labels[0], chunk.slots, chunk.number) if labels else [0] * chunk.slots
+        tags = (member_tag(key, label, chunk.number) for key, label in zip(tag_keys, labels, strict=True))
+        return opened.weighed(weights) + sum(tags)
 
     def _coherent(self, labels: Sequence[Label]) -> bool:
         """Somebody, no more meters than the slots hold, all different, in one window and channel, under this key."""
@@ -99,7 +115,7 @@ class PaillierDecryptor:
             and belongs(labels[0], self._public)
         )
 
-    def _plausible(self, opened: Decoded, members: int) -> bool:
+    def _plausible(self, chunk: Chunk, opened: Decoded, members: int) -> bool:
         """Without these ranges a sum that wrapped around could agree with the check value.
 
         Buckets are unsigned, so that none exceeds the members if they add up to them.
@@ -109,14 +125,10 @@ class PaillierDecryptor:
                 not opened.above,
                 max(opened.reads) <= members * self._layout.largest_read,
                 opened.members == members,
-                sum(opened.buckets) == members,
+                sum(opened.buckets) == (members if chunk.buckets else 0),
             )
         )
 
 
-def _number(encoded: bytes) -> mpz:
-    return mpz(int.from_bytes(encoded, "little"))
-
-
-def _check_bytes(check: int) -> bytes:
-    return check.to_bytes(_CHECK_BYTES, "little")
+def _check_bytes(checks: Sequence[int]) -> bytes:
+    return b"".join(check.to_bytes(_CHECK_BYTES, "little") for check in checks)

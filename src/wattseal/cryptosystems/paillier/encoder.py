@@ -1,4 +1,4 @@
-"""From a day of reads to one plaintext with its check slot, and from an opened total back to its slots."""
+"""From a day of reads to plaintexts with their check slots, and from opened totals back to their slots."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from wattseal.cryptosystems.errors import PlaintextError
 from wattseal.cryptosystems.interface import MeterKeys
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.paillier.checks import member_tag, slot_weights
-from wattseal.cryptosystems.paillier.layout import SlotLayout
 from wattseal.cryptosystems.paillier.parameters import PaillierParameters
+from wattseal.cryptosystems.slots.layout import Chunk, SlotLayout
 from wattseal.kernels.slots import Checks, Slots, pack, pack_on_all_cores, unpack
 
 _FLEET = 4096
@@ -34,53 +34,24 @@ class Decoded(NamedTuple):
 
 
 class SlotEncoder:
-    """Encodes and decodes plaintexts of one layout. Raises ParameterError if the layout does not fit."""
+    """Encodes and decodes days of one layout, one plaintext a chunk."""
 
     def __init__(self, layout: SlotLayout, parameters: PaillierParameters) -> None:
-        layout.require_fit(parameters.modulus_bits)
-        self._layout, self._parameters = layout, parameters
-        self._slots = len(layout.widths)
+        """Raises ParameterError if the layout does not fit the modulus."""
+        self._layout = layout
+        self._chunks = [ChunkEncoder(chunk, parameters) for chunk in layout.chunks(parameters.modulus_bits)]
 
-    def encode(self, reads: NDArray[np.int64], labels: Sequence[Label], keys: Sequence[MeterKeys]) -> list[mpz]:
-        """One plaintext a meter. Raises PlaintextError for reads that the layout cannot hold."""
+    def encode(
+        self, reads: NDArray[np.int64], labels: Sequence[Label], keys: Sequence[MeterKeys]
+    ) -> list[tuple[mpz, ...]]:
+        """The plaintexts of each meter. Raises PlaintextError for reads that the layout cannot hold."""
         self._check(reads)
-        tags = [member_tag(key.tag_key, label) for label, key in zip(labels, keys, strict=True)]
-        weights, group = self._weights(labels, keys)
-        limbs = np.empty((len(reads), self._parameters.limbs), dtype=np.uint64)
-        checks = Checks(weights, group, np.array(tags, dtype=np.uint64))
-        fill = pack_on_all_cores if len(reads) >= _FLEET else pack
-        fill(np.ascontiguousarray(reads), self._layout.table, checks, limbs)
-        return [mpz(int.from_bytes(row.tobytes(), "little")) for row in limbs.astype("<u8", copy=False)]
+        days = np.ascontiguousarray(reads)
+        return list(zip(*(chunk.pack(days, labels, keys) for chunk in self._chunks), strict=True))
 
-    def decode(self, plaintext: mpz) -> Decoded:
-        """`plaintext` is at least 0 and below the modulus."""
-        encoded: bytes = plaintext.to_bytes(self._parameters.plaintext_bytes, "little")
-        limbs = np.frombuffer(encoded, dtype="<u8").astype(np.uint64).reshape(1, -1)
-        slots = Slots(
-            values=np.empty((1, self._slots), dtype=np.uint64),
-            checks=np.empty((1, 2), dtype=np.uint64),
-            above=np.empty(1, dtype=np.bool_),
-        )
-        unpack(limbs, self._layout.table, slots)
-        values, intervals = slots.values[0].tolist(), self._layout.intervals
-        low, high = slots.checks[0].tolist()
-        above = bool(slots.above[0])
-        return Decoded(values[:intervals], values[intervals], values[intervals + 1 :], high << 64 | low, above)
-
-    def _weights(
-        self, labels: Sequence[Label], keys: Sequence[MeterKeys]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Weights by group of meters that share label and check key, and each meter's group."""
-        groups: dict[tuple[bytes, bytes], int] = {}
-        rows: list[list[int]] = []
-        group = np.empty(len(labels), dtype=np.int64)
-        for meter, (label, key) in enumerate(zip(labels, keys, strict=True)):
-            name = (label.encode_shared(Use.WEIGHT), key.check_key.expose())
-            if name not in groups:
-                groups[name] = len(rows)
-                rows.append(slot_weights(key.check_key, label, self._slots))
-            group[meter] = groups[name]
-        return np.array(rows, dtype=np.uint64).reshape(len(rows), self._slots), group
+    def decode(self, plaintexts: Sequence[mpz]) -> list[Decoded]:
+        """One plaintext a chunk, at least 0 and below the modulus."""
+        return [chunk.unpack(plaintext) for chunk, plaintext in zip(self._chunks, plaintexts, strict=True)]
 
     def _check(self, reads: NDArray[np.int64]) -> None:
         """Names the first read that does not fit by its place, never by its value."""
@@ -94,3 +65,49 @@ class SlotEncoder:
             meter, interval = (int(i) for i in np.argwhere(outside)[0])
             fault = "is negative" if reads[meter, interval] < 0 else f"exceeds {largest}, the largest allowed"
             raise PlaintextError(f"the read of meter {meter} in interval {interval} {fault}")
+
+
+class ChunkEncoder:
+    """The same for one chunk and for reads that were checked."""
+
+    def __init__(self, chunk: Chunk, parameters: PaillierParameters) -> None:
+        self._chunk, self._parameters = chunk, parameters
+
+    def pack(self, days: NDArray[np.int64], labels: Sequence[Label], keys: Sequence[MeterKeys]) -> list[mpz]:
+        """One plaintext a meter, from whole days."""
+        tags = [member_tag(key.tag_key, label, self._chunk.number) for label, key in zip(labels, keys, strict=True)]
+        weights, group = self._weights(labels, keys)
+        limbs = np.empty((len(days), self._parameters.limbs), dtype=np.uint64)
+        checks = Checks(weights, group, np.array(tags, dtype=np.uint64))
+        fill = pack_on_all_cores if len(days) >= _FLEET else pack
+        fill(days, self._chunk.table, checks, limbs)
+        return [mpz(int.from_bytes(row.tobytes(), "little")) for row in limbs.astype("<u8", copy=False)]
+
+    def unpack(self, plaintext: mpz) -> Decoded:
+        encoded: bytes = plaintext.to_bytes(self._parameters.plaintext_bytes, "little")
+        limbs = np.frombuffer(encoded, dtype="<u8").astype(np.uint64).reshape(1, -1)
+        slots = Slots(
+            values=np.empty((1, self._chunk.slots), dtype=np.uint64),
+            checks=np.empty((1, 2), dtype=np.uint64),
+            above=np.empty(1, dtype=np.bool_),
+        )
+        unpack(limbs, self._chunk.table, slots)
+        values, reads = slots.values[0].tolist(), self._chunk.reads
+        low, high = slots.checks[0].tolist()
+        above = bool(slots.above[0])
+        return Decoded(values[:reads], values[reads], values[reads + 1 :], high << 64 | low, above)
+
+    def _weights(
+        self, labels: Sequence[Label], keys: Sequence[MeterKeys]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Weights by group of meters that share label and check key, and each meter's group."""
+        groups: dict[tuple[bytes, bytes], int] = {}
+        rows: list[list[int]] = []
+        group = np.empty(len(labels), dtype=np.int64)
+        for meter, (label, key) in enumerate(zip(labels, keys, strict=True)):
+            name = (label.encode_shared(Use.WEIGHT), key.check_key.expose())
+            if name not in groups:
+                groups[name] = len(rows)
+                rows.append(slot_weights(key.check_key, label, self._chunk.slots, self._chunk.number))
+            group[meter] = groups[name]
+        return np.array(rows, dtype=np.uint64).reshape(len(rows), self._chunk.slots), group

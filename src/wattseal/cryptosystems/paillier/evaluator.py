@@ -6,27 +6,32 @@ import gmpy2
 from gmpy2 import mpz
 
 from wattseal.cryptosystems.errors import CiphertextError, ParameterError
+from wattseal.cryptosystems.paillier.numbers import joined, split
 from wattseal.cryptosystems.paillier.public import PublicKey
+from wattseal.cryptosystems.slots.layout import SlotLayout
 
 
 class PaillierEvaluator:
-    """Adds ciphertexts under one public key."""
+    """Adds ciphertexts under one public key and of one layout, chunk by chunk."""
 
-    def __init__(self, public: PublicKey) -> None:
-        self._bytes = public.parameters.ciphertext_bytes
+    def __init__(self, public: PublicKey, layout: SlotLayout) -> None:
+        """Raises ParameterError if the layout does not fit the modulus."""
+        self._chunk_bytes = public.parameters.ciphertext_bytes
+        self._bytes = len(layout.chunks(public.parameters.modulus_bits)) * self._chunk_bytes
         self._n, self._n_squared = mpz(public.n), mpz(public.n) ** 2
 
     def malformed(self, ciphertexts: Sequence[bytes]) -> list[int]:
-        """See `Evaluator`. Well formed: the length, 0 < c < n^2, and c coprime to n."""
-        numbers = [_number(encoded) if len(encoded) == self._bytes else mpz(0) for encoded in ciphertexts]
-        refused = {i for i, number in enumerate(numbers) if not 0 < number < self._n_squared}
+        """See `Evaluator`. Well formed: the length, and every chunk 0 < c < n^2 and coprime to n."""
+        split_up = [self._split(encoded) if len(encoded) == self._bytes else [mpz(0)] for encoded in ciphertexts]
+        refused = {i for i, chunks in enumerate(split_up) if not all(0 < chunk < self._n_squared for chunk in chunks)}
         product = mpz(1)
-        for i, number in enumerate(numbers):
+        for i, chunks in enumerate(split_up):
             if i not in refused:
-                product = product * number % self._n
+                for chunk in chunks:
+                    product = product * chunk % self._n
         # One gcd for the whole batch; each its own only if somebody cheats.
         if gmpy2.gcd(product, self._n) != 1:
-            refused.update(i for i, number in enumerate(numbers) if gmpy2.gcd(number, self._n) != 1)
+            refused.update(i for i, chunks in enumerate(split_up) if any(gmpy2.gcd(c, self._n) != 1 for c in chunks))
         return sorted(refused)
 
     def add(self, a: bytes, b: bytes) -> bytes:
@@ -35,37 +40,35 @@ class PaillierEvaluator:
 
     def sum_many(self, ciphertexts: Sequence[bytes]) -> bytes:
         """See `Evaluator`."""
-        modulus = self._n_squared
-        numbers = self._numbers(ciphertexts)
-        product = next(numbers)
-        for number in numbers:
-            product = product * number % modulus
-        return self._encode(product)
+        return joined((self._sum(column) for column in self._columns(ciphertexts)), self._chunk_bytes)
 
     def linear(self, ciphertexts: Sequence[bytes], coefficients: Sequence[int]) -> bytes:
         """See `Evaluator`."""
         if len(ciphertexts) != len(coefficients):
             raise ParameterError(f"{len(ciphertexts)} ciphertexts and {len(coefficients)} coefficients do not match")
-        product, modulus = mpz(1), self._n_squared
-        for number, coefficient in zip(self._numbers(ciphertexts), coefficients, strict=True):
-            try:
-                product = product * gmpy2.powmod(number, coefficient, modulus) % modulus
-            except ValueError:
-                raise CiphertextError("a ciphertext has no inverse") from None
-        return self._encode(product)
+        columns = self._columns(ciphertexts)
+        return joined((self._combination(column, coefficients) for column in columns), self._chunk_bytes)
 
-    def _numbers(self, ciphertexts: Sequence[bytes]) -> Iterator[mpz]:
+    def _sum(self, numbers: Sequence[mpz]) -> mpz:
+        product, modulus = mpz(1), self._n_squared
+        for number in numbers:
+            product = product * number % modulus
+        return product
+
+    def _combination(self, numbers: Sequence[mpz], coefficients: Sequence[int]) -> mpz:
+        try:
+            return self._sum([gmpy2.powmod(n, c, self._n_squared) for n, c in zip(numbers, coefficients, strict=True)])
+        except ValueError:
+            raise CiphertextError("a ciphertext has no inverse") from None
+
+    def _columns(self, ciphertexts: Sequence[bytes]) -> Iterator[tuple[mpz, ...]]:
+        """For each chunk, that of every ciphertext."""
         if not ciphertexts:
             raise CiphertextError("there are no ciphertexts to add")
         for position, encoded in enumerate(ciphertexts):
             if len(encoded) != self._bytes:
                 raise CiphertextError(f"ciphertext {position} has {len(encoded)} bytes, not {self._bytes}")
-            yield _number(encoded)
+        return zip(*map(self._split, ciphertexts), strict=True)
 
-    def _encode(self, number: mpz) -> bytes:
-        encoded: bytes = number.to_bytes(self._bytes, "little")
-        return encoded
-
-
-def _number(encoded: bytes) -> mpz:
-    return mpz(int.from_bytes(encoded, "little"))
+    def _split(self, encoded: bytes) -> list[mpz]:
+        return split(encoded, self._chunk_bytes)
