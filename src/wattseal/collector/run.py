@@ -119,5 +119,5 @@ def summary(story: Story, facts: dict[str, Any], sent: Sent, files: list[Path]) 
 
 
 def _refused(story: Story) -> dict[str, int]:
-    """How many totals of each group and channel were refused, and why."""
-    return dict(Counter(f"{one.cohort}, {one.channel}: {one.refusal.slug}" for one in story.refused if one.refusal))
+    """How many totals were refused, by channel and rule; the report page names the groups."""
+    return dict(Counter(f"{one.channel}, {one.refusal.slug}" for one in story.refused if one.refusal))

@@ -1,0 +1,98 @@
+"""The decryptor's side: opens a blinded total and refuses it unless it is exactly what was stated."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattseal.cryptosystems.ckks.checks import belongs
+from wattseal.cryptosystems.ckks.encoder import SPARE, coefficient_count
+from wattseal.cryptosystems.ckks.functional import noise_bound
+from wattseal.cryptosystems.ckks.opening import Opened, nearest_multiple
+from wattseal.cryptosystems.ckks.parameters import CkksParameters
+from wattseal.cryptosystems.ckks.polynomials import secret_polynomial, times_public, transformed
+from wattseal.cryptosystems.ckks.residues import from_bytes, number_of
+from wattseal.cryptosystems.ckks.scales import total_scale
+from wattseal.cryptosystems.errors import CiphertextError, ParameterError, VerificationFailed
+from wattseal.cryptosystems.interface import Total
+from wattseal.cryptosystems.pads.label import Label, Use
+from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.layout import SlotLayout
+
+
+class CkksDecryptor:
+    """Opens totals of one layout. Its secrets are the keys of the members, handed to each call."""
+
+    def __init__(self, parameters: CkksParameters, layout: SlotLayout) -> None:
+        """Raises ParameterError if the layout does not fit the ring."""
+        self._parameters, self._layout = parameters, layout
+        self._coefficients = coefficient_count(parameters, layout)
+
+    def open_total(
+        self,
+        ciphertext: bytes,
+        pad_sum: bytes,
+        labels: Sequence[Label],
+        tag_keys: Sequence[Secret],
+        check_key: Secret,
+    ) -> Total:
+        """See `Decryptor`. Everything is computed before the one decision, so that each refusal takes the same work."""
+        if len(labels) != len(tag_keys):
+            raise ParameterError(f"{len(labels)} labels and {len(tag_keys)} tag keys do not match")
+        sealed, pads = self._parsed(ciphertext), self._parsed(pad_sum)
+        well_formed = sealed is not None and pads is not None
+        blinded = self._signed(sealed) - self._signed(pads) + self._masks(labels, tag_keys)
+        scale = total_scale(check_key, labels[0]) if labels else 1
+        opened = [nearest_multiple(number_of(first, second), scale) for first, second in blinded.T.tolist()]
+        total = self._total(opened)
+        accepted = (
+            well_formed,
+            self._coherent(labels),
+            self._in_range(total, len(labels)),
+            total.members == sum(total.buckets) == len(labels),
+            not any(value for value, _ in opened[-SPARE:]),
+            max(distance for _, distance in opened) <= noise_bound(max(len(labels), 1)),
+        )
+        if not all(accepted):
+            raise VerificationFailed
+        return total
+
+    def _parsed(self, encoded: bytes) -> NDArray[np.uint64] | None:
+        try:
+            return from_bytes(encoded, self._coefficients)
+        except CiphertextError:
+            return None
+
+    def _signed(self, residues: NDArray[np.uint64] | None) -> NDArray[np.int64]:
+        """Zeros to work on in place of malformed bytes."""
+        return np.zeros((2, self._coefficients), dtype=np.int64) if residues is None else residues.astype(np.int64)
+
+    def _masks(self, labels: Sequence[Label], secret_keys: Sequence[Secret]) -> NDArray[np.int64]:
+        """Secrets add up: one product with each a that occurs, one for every number among the reports."""
+        sums: dict[bytes, tuple[Label, NDArray[np.float64]]] = {}
+        for label, key in zip(labels, secret_keys, strict=True):
+            nothing = np.zeros(self._parameters.degree)
+            _, secrets = sums.setdefault(label.encode_without_meter(Use.A), (label, nothing))
+            secrets += secret_polynomial(self._parameters, key, label)
+        masks = np.zeros((2, self._coefficients), dtype=np.int64)
+        for label, secrets in sums.values():
+            product = times_public(self._parameters, label, transformed(self._parameters, secrets))
+            masks += product[:, : self._coefficients].astype(np.int64)
+        return masks
+
+    def _total(self, opened: Sequence[Opened]) -> Total:
+        intervals, slots = self._layout.intervals, [value for value, _ in opened[:-SPARE]]
+        return Total(tuple(slots[:intervals]), slots[intervals], tuple(slots[intervals + 1 :]))
+
+    def _in_range(self, total: Total, members: int) -> bool:
+        """Buckets that are not negative do not exceed the members whom they add up to."""
+        within_reads = min(total.reads) >= 0 and max(total.reads) <= members * self._layout.largest_read
+        return within_reads and min(total.buckets) >= 0
+
+    def _coherent(self, labels: Sequence[Label]) -> bool:
+        """Somebody, no more meters than the sums have room for, all different, in one window and channel."""
+        return (
+            len({label.encode_shared(Use.A) for label in labels}) == 1
+            and len({label.meter for label in labels}) == len(labels) <= self._layout.largest_group
+            and belongs(labels[0], self._parameters)
+        )

@@ -1,0 +1,72 @@
+"""Ciphertexts, pad sums and single numbers: residues modulo both primes in the machine, strict bytes on the wire."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattseal.cryptosystems.ckks.parameters import MODULUS, NUMBER_BYTES, PRIMES
+from wattseal.cryptosystems.errors import CiphertextError
+from wattseal.kernels.dot import add_residues, below
+from wattseal.kernels.packing import FIELD_BITS, SPARE_BYTES, pack, unpack, word_count
+
+PRIME_WORDS = np.array(PRIMES, dtype=np.uint64)
+_FIRST_INVERSE = pow(PRIMES[0], -1, PRIMES[1])
+
+
+def byte_count(coefficients: int) -> int:
+    """Two residues of 53 bits each, without gaps: 13.25 bytes a coefficient."""
+    return -(-2 * FIELD_BITS * coefficients // 8)
+
+
+def to_bytes(residues: NDArray[np.uint64]) -> bytes:
+    """Of residues (2, coefficients): fields of 53 bits, the lowest bit first; all of the first prime first."""
+    words = np.empty(word_count(residues.size), dtype=np.uint64)
+    pack(residues.reshape(-1), words)
+    return words.astype("<u8", copy=False).tobytes()[: byte_count(residues.shape[1])]
+
+
+def from_bytes(encoded: bytes, coefficients: int) -> NDArray[np.uint64]:
+    """The only form that `to_bytes` gives. Raises CiphertextError for any other."""
+    size = byte_count(coefficients)
+    if len(encoded) != size:
+        raise CiphertextError(f"{coefficients} coefficients have {size} bytes, not {len(encoded)}")
+    if encoded and encoded[-1] >> 8 - (-2 * FIELD_BITS * coefficients % 8):
+        raise CiphertextError("a bit beyond the last residue is set")
+    residues = np.empty((2, coefficients), dtype=np.uint64)
+    unpack(np.frombuffer(encoded + bytes(SPARE_BYTES), dtype=np.uint8), residues.reshape(-1))
+    if not (below(residues[0], PRIMES[0]) and below(residues[1], PRIMES[1])):
+        raise CiphertextError("a residue is not below its prime")
+    return residues
+
+
+def sum_residues(summands: Iterable[NDArray[np.uint64]], coefficients: int) -> NDArray[np.uint64]:
+    """Of residues (2, coefficients)."""
+    total = np.zeros((2, coefficients), dtype=np.uint64)
+    for summand in summands:
+        add_residues(total[0], summand[0], PRIMES[0])
+        add_residues(total[1], summand[1], PRIMES[1])
+    return total
+
+
+def number_of(first: int, second: int) -> int:
+    """The number below q of two residues, which may be any integers (Garner)."""
+    return first % PRIMES[0] + PRIMES[0] * ((second - first % PRIMES[0]) * _FIRST_INVERSE % PRIMES[1])
+
+
+def centered(number: int) -> int:
+    """The representative nearest to 0."""
+    reduced = number % MODULUS
+    return reduced if 2 * reduced < MODULUS else reduced - MODULUS
+
+
+def number_to_bytes(number: int) -> bytes:
+    return (number % MODULUS).to_bytes(NUMBER_BYTES, "little")
+
+
+def number_from_bytes(encoded: bytes) -> int:
+    """Raises CiphertextError for another size, or a number that is not below q."""
+    number = int.from_bytes(encoded, "little")
+    if len(encoded) != NUMBER_BYTES or number >= MODULUS:
+        raise CiphertextError(f"a number has {NUMBER_BYTES} bytes and is below the modulus")
+    return number
