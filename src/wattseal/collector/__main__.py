@@ -86,7 +86,7 @@ def run(
     from wattseal.collector.run import RunOptions
     from wattseal.collector.run import run as order
 
-    suite = Suite.of_scheme(scheme)
+    suite = _suite(scheme, backend)
     given = {"--interval": interval, "--days": days, "--timezone": timezone, "--stamps": stamps, "--unit": unit}
     if registers is not None:
         given["--registers"] = str(registers.absolute())
@@ -106,7 +106,7 @@ def up(
     """Start every role on this machine and stay; Ctrl-C stops them. The scheme is chosen the first time."""
     from wattseal.collector.up import up as order
 
-    order(directory, policy, Suite.of_scheme(scheme), backend, _console())
+    order(directory, policy, _suite(scheme, backend), backend, _console())
 
 
 @cli.command()
@@ -215,6 +215,19 @@ def check_roster(
     _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
     if answer["refused"] is not None:
         raise UsageError(f"{roster} could not be installed: {answer['refused']}")
+
+
+def _suite(scheme: str, backend: Backend) -> Suite:
+    """Raises UsageError for a scheme that is not offered, or not by this library."""
+    from wattseal.cryptosystems.backend import require_backend
+    from wattseal.cryptosystems.errors import BackendError
+
+    suite = Suite.of_scheme(scheme)
+    try:
+        require_backend(backend, suite)
+    except BackendError as error:
+        raise UsageError(f"--backend {backend}: {error}") from None
+    return suite
 
 
 def _date(text: str) -> str:
