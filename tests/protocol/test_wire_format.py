@@ -30,7 +30,7 @@ def test_the_header_table_has_no_gaps() -> None:
 
 def test_each_message_is_listed_with_its_fields() -> None:
     listed = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", DOCUMENT, re.MULTILINE))
-    assert set(listed) == {kind.__name__ for kind in message_types()} - {"Envelope"}
+    assert set(listed) == {kind.__name__ for kind in message_types()} - {"Envelope"} | {"SignedTariff"}
     for message in ONE_OF_EACH:
         if type(message).__name__ in listed:
             named = re.findall(r"`(\w+)`", listed[type(message).__name__])
@@ -45,7 +45,8 @@ def test_the_sizes() -> None:
         "a day of 96 reads, Paillier 3,072: 62 + 768 + 64": len(report(bytes(768))),
         "the same in a frame": len(frame([report(bytes(768))])),
         "a read, framed": round(len(frame([report(bytes(768))])) / 96, 2),
-        "the most: 32 runs, in a frame": len(frame([report(bytes(768), flags=flags)])),
+        "a wide layout's day of 96 reads: two ciphertexts, 62 + 2 x 768 + 64": len(report(bytes(2 * 768))),
+        "the most: two ciphertexts and 32 runs, in a frame": len(frame([report(bytes(2 * 768), flags=flags)])),
     }
     for name, size in sizes.items():
         assert f"| {name} | {size:,} |" in DOCUMENT

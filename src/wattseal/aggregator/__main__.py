@@ -1,4 +1,4 @@
-"""`wattseal aggregator`: prepare, countersign rosters, serve."""
+"""`wattseal aggregator`: prepare, countersign rosters and tariffs, serve."""
 
 import json
 from functools import partial
@@ -30,13 +30,15 @@ def init(data: Data, passphrase_file: Passphrase) -> None:
 def countersign(
     data: Data,
     passphrase_file: Passphrase,
-    roster: Annotated[Path, typer.Argument(help="Roster signed by the utility; the countersignature is added to it.")],
+    document: Annotated[
+        Path, typer.Argument(help="Roster or tariff signed by the utility; the countersignature is added to it.")
+    ],
 ) -> None:
-    """Add the aggregator operator's signature to a roster, after checking the utility's."""
+    """Add the aggregator operator's signature to a roster or tariff, after checking the utility's."""
     from wattseal.edge.countersign import countersign_file
     from wattseal.edge.home import Home
 
-    typer.echo(json.dumps(countersign_file(Home(data, passphrase_file), roster, "aggregator_operator")))
+    typer.echo(json.dumps(countersign_file(Home(data, passphrase_file), document, "aggregator_operator")))
 
 
 @cli.command()

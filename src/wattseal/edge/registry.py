@@ -1,17 +1,20 @@
-"""What the operators installed in a service: countersigned rosters and the decryptor's key notices, kept as files."""
+"""What the operators installed in a service, kept as files: countersigned rosters and tariffs, and key notices."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from wattseal.edge.private_files import private_directory, read_private, write_private
 from wattseal.policy.succession import check_succession
+from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject, UsageError
-from wattseal.protocol.ids import RegionId, Window
+from wattseal.protocol.ids import RegionId, Window, WindowField
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.time import Clock, window_date, window_of
 from wattseal.protocol.trust import TrustAnchors
 
@@ -38,6 +41,7 @@ class Registry:
     ) -> None:
         self._rosters_at = private_directory(directory / "rosters")
         self._keys_at = private_directory(directory / "keys")
+        self._tariffs_at = private_directory(directory / "tariffs")
         self._trust = trust
         self._clock = clock
         self._replay = replay
@@ -48,6 +52,8 @@ class Registry:
         self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
         notices = _each(self._keys_at, lambda data: self._known(Envelope.from_bytes(data)))
         self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
+        tariffs = _each(self._tariffs_at, lambda data: _Registered.from_bytes(data).opened(trust))
+        self._tariffs = {tariff.tariff.fingerprint: tariff for tariff in tariffs}
 
     def install_roster(self, signed: SignedRoster) -> Roster:
         """Again the same: no change.
@@ -106,6 +112,31 @@ class Registry:
         self._notices = {**self._notices, notice.key_id: (notice, envelope)}
         return notice
 
+    def install_tariff(self, signed: SignedTariff) -> Tariff:
+        """Again the same: no change, and the day of its first registration stays.
+
+        Raises SignatureInvalid or MalformedMessage.
+        """
+        tariff = signed.opened(self._trust)
+        with self._one_at_a_time:
+            if tariff.fingerprint not in self._tariffs:
+                since = Window(0) if self._replay else window_of(self._clock())
+                kept = _Registered(since=since, signed=signed)
+                write_private(self._tariffs_at / f"{tariff.fingerprint.hex()}.json", kept.to_bytes())
+                self._tariffs = {**self._tariffs, tariff.fingerprint: RegisteredTariff(tariff, since)}
+        return tariff
+
+    def tariff(self, fingerprint: bytes) -> "RegisteredTariff":
+        """Raises UnknownSubject."""
+        if fingerprint not in self._tariffs:
+            raise UnknownSubject("a tariff is named that is not registered here")
+        return self._tariffs[fingerprint]
+
+    def tariffs(self) -> list[Tariff]:
+        """By name, then revision."""
+        found = (registered.tariff for registered in self._tariffs.values())
+        return sorted(found, key=lambda tariff: (tariff.name, tariff.revision))
+
     def roster(self, region: RegionId, window: Window) -> Roster:
         """The roster in force in the window. Raises UnknownSubject."""
         begun = [key for key in self._rosters if key[0] == region and key[1] <= window]
@@ -141,6 +172,23 @@ class Registry:
 
     def _known(self, envelope: Envelope) -> tuple[KeyNotice, Envelope]:
         return envelope.opened(KeyNotice, self._trust.decryptor), envelope
+
+
+class RegisteredTariff(NamedTuple):
+    """`since` is the window in which it was registered here; the first of all in a replay."""
+
+    tariff: Tariff
+    since: Window
+
+
+class _Registered(Message):
+    """The file of a tariff."""
+
+    since: WindowField
+    signed: SignedTariff
+
+    def opened(self, trust: TrustAnchors) -> RegisteredTariff:
+        return RegisteredTariff(self.signed.opened(trust), self.since)
 
 
 def _each(directory: Path, opened: Callable[[bytes], T]) -> list[T]:

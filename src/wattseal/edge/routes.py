@@ -10,13 +10,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
 from wattseal.edge.registry import Registry
-from wattseal.protocol.codec import Message, canonical_json
+from wattseal.protocol.codec import Message, canonical_json, to_base64
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.time import window_date
 
 JSON = "application/json"
-INSTALLED: dict[str, type[Message]] = {"/v1/keys": Envelope, "/v1/rosters": SignedRoster}
+INSTALLED: dict[str, type[Message]] = {
+    "/v1/keys": Envelope,
+    "/v1/rosters": SignedRoster,
+    "/v1/tariffs": SignedTariff,
+}
 """What the bodies of `add_operator_routes` are, for the OpenAPI document."""
 
 
@@ -52,6 +57,15 @@ def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> Non
         body = await read_body(request, ROSTER_LIMIT)
         roster = await run_in_threadpool(lambda: registry.install_roster(SignedRoster.parse(body)))
         return json_response({"region": roster.region, "effective": window_date(roster.effective).isoformat()})
+
+    @app.post("/v1/tariffs", dependencies=operator)
+    async def install_tariff(request: Request) -> Response:
+        """Register a countersigned tariff. Body: SignedTariff."""
+        body = await read_body(request, ROSTER_LIMIT)
+        tariff = await run_in_threadpool(lambda: registry.install_tariff(SignedTariff.parse(body)))
+        return json_response(
+            {"tariff": tariff.name, "revision": tariff.revision, "digest": to_base64(tariff.fingerprint)}
+        )
 
 
 def scoped(tokens: Tokens, scope: Scope) -> list[Any]:

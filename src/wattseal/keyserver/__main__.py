@@ -1,4 +1,4 @@
-"""`wattseal keyserver`: prepare a half, countersign rosters, serve one half or both."""
+"""`wattseal keyserver`: prepare a half, countersign rosters and tariffs, serve one half or both."""
 
 import json
 import logging
@@ -42,13 +42,15 @@ def init(
 def countersign(
     data: Data,
     passphrase_file: Passphrase,
-    roster: Annotated[Path, typer.Argument(help="Roster signed by the utility; the countersignature is added to it.")],
+    document: Annotated[
+        Path, typer.Argument(help="Roster or tariff signed by the utility; the countersignature is added to it.")
+    ],
 ) -> None:
-    """Add the unblinder operator's signature to a roster, after checking the utility's."""
+    """Add the unblinder operator's signature to a roster or tariff, after checking the utility's."""
     from wattseal.edge.countersign import countersign_file
     from wattseal.edge.home import Home
 
-    typer.echo(json.dumps(countersign_file(Home(data, passphrase_file), roster, "unblinder_operator")))
+    typer.echo(json.dumps(countersign_file(Home(data, passphrase_file), document, "unblinder_operator")))
 
 
 @cli.command()

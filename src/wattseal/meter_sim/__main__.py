@@ -28,6 +28,25 @@ def init(fleet: Fleet) -> None:
 
 
 @cli.command()
+def tariff(
+    fleet: Fleet,
+    source: Annotated[str, typer.Argument(help="A tariff file (TOML, or OpenEI's JSON), or a sheet's name: E-TOU-C.")],
+    out: Annotated[Path, typer.Option(help="Where the signed tariff goes, to be countersigned.")],
+) -> None:
+    """Sign a tariff with the utility's key."""
+    from wattseal.meter_sim.rosters import utility_key
+    from wattseal.meter_sim.state import FleetState
+    from wattseal.protocol.codec import to_base64
+    from wattseal.protocol.tariff.files import load_tariff
+    from wattseal.protocol.tariff.signed import SignedTariff
+
+    found = load_tariff(source)
+    with FleetState(fleet) as state:
+        out.write_bytes(SignedTariff.issue(found, utility_key(state)).to_bytes())
+    typer.echo(json.dumps({"tariff": found.name, "revision": found.revision, "digest": to_base64(found.fingerprint)}))
+
+
+@cli.command()
 def prepare(
     fleet: Fleet,
     roster: Annotated[Path, typer.Option(help="Where the signed roster goes, to be countersigned.")],

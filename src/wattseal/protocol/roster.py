@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from nacl.bindings import crypto_scalarmult
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
 from pydantic import AfterValidator, Field, model_validator
 
-from wattseal.protocol.codec import Bytes, Bytes32, Digest, Many, Message, Signature
-from wattseal.protocol.errors import MalformedMessage, UnknownSubject
+from wattseal.protocol.codec import Bytes, Bytes32, Digest, Many, Message
+from wattseal.protocol.countersigned import Countersigned
+from wattseal.protocol.errors import UnknownSubject
 from wattseal.protocol.ids import (
     Channel,
     CohortField,
@@ -23,7 +24,6 @@ from wattseal.protocol.ids import (
     RegionField,
     WindowField,
 )
-from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.trust import TrustAnchors
 
 MAX_METERS = 16_384
@@ -169,32 +169,21 @@ class Roster(Message):
         return self._active.get((cohort, channel), ())
 
 
-class SignedRoster(Message):
+class SignedRoster(Countersigned):
     """A roster's canonical bytes with the utility's signature and the two countersignatures."""
 
-    body: Bytes
-    utility: Signature
-    aggregator_operator: Signature | None = None
-    unblinder_operator: Signature | None = None
+    kind: ClassVar[str] = "roster"
 
     @classmethod
     def issue(cls, roster: Roster, utility: SigningKey) -> Self:
-        body = roster.to_bytes()
-        return cls(body=body, utility=sign(utility, "roster", body))
-
-    def countersigned(self, operator: Literal["aggregator_operator", "unblinder_operator"], key: SigningKey) -> Self:
-        return self.model_copy(update={operator: sign(key, "roster", self.body)})
+        return cls.of(roster, utility)
 
     def opened(self, trust: TrustAnchors) -> Roster:
         """The roster, once all three signatures hold. Raises SignatureInvalid or MalformedMessage."""
-        if self.aggregator_operator is None or self.unblinder_operator is None:
-            raise MalformedMessage("the roster is not countersigned by both operators")
-        verify(trust.utility, "roster", self.body, self.utility)
-        verify(trust.aggregator_operator, "roster", self.body, self.aggregator_operator)
-        verify(trust.unblinder_operator, "roster", self.body, self.unblinder_operator)
+        self.check(trust)
         return Roster.from_bytes(self.body)
 
     def proposed(self, trust: TrustAnchors) -> Roster:
         """The roster as the utility signed it, for an operator who is to countersign. Raises as `opened`."""
-        verify(trust.utility, "roster", self.body, self.utility)
+        self.check_proposed(trust)
         return Roster.from_bytes(self.body)
