@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,9 @@ from wattseal.protocol.errors import (
     UsageError,
 )
 from wattseal.protocol.ids import RegionId, Window
-from wattseal.protocol.roster import SignedRoster
+from wattseal.protocol.roster import SignedRoster, Unit
 from wattseal.protocol.signing import Envelope
-from wattseal.protocol.time import SECONDS_PER_DAY
+from wattseal.protocol.time import SECONDS_PER_DAY, parse_window
 
 Open = Callable[..., Registry]
 ROSTER = roster(rows_of("town", 3), effective=TODAY + 1)
@@ -103,6 +104,37 @@ class TestRosters:
             registry.install_roster(countersigned(roster(rows_of("town", 1, first=2), EAST, TODAY + 1)))
         other = roster(rows_of("town", 1, first=3), EAST, TODAY + 1)
         assert registry.install_roster(countersigned(other)) == other
+
+    @pytest.mark.parametrize("shared", ["identity_key", "sealing_key", "service_point"])
+    def test_a_home_under_another_name_in_another_region(self, opened: Open, shared: str) -> None:
+        """Totals of two regions that share all homes but one would tell that one."""
+        registry = opened()
+        registry.install_roster(countersigned(ROSTER))
+        (alias,) = rows_of("town", 1, first=7)
+        alias = alias.model_copy(update={shared: getattr(ROSTER.rows[1], shared)})
+        with pytest.raises(Contradiction, match=f"a {shared} of the roster is in region west"):
+            registry.install_roster(countersigned(roster([alias], EAST, TODAY + 1)))
+
+    def test_a_home_has_a_meter_for_each_commodity(self, opened: Open) -> None:
+        registry = opened()
+        registry.install_roster(countersigned(ROSTER))
+        gas = [
+            row.model_copy(update={"service_point": home.service_point})
+            for row, home in zip(rows_of("town", 3, first=7), ROSTER.rows, strict=True)
+        ]
+        of_gas: dict[str, Any] = {"commodity": "gas", "interval_minutes": 60, "unit": Unit.LITRE}
+        installed = roster(gas, EAST, TODAY + 1, **of_gas)
+        assert registry.install_roster(countersigned(installed)) == installed
+
+    def test_a_group_that_comes_back_without_one_home(self, opened: Open) -> None:
+        """A roster follows all those before it, not the last one only."""
+        registry = opened()
+        first, second, third = (parse_window(day) for day in ("2024-11-01", "2024-12-01", "2025-01-01"))
+        for effective, count in ((first, 5), (second, 2)):
+            registry.install_roster(countersigned(roster(rows_of("town", count), effective=effective)))
+        with pytest.raises(RosterChangeRefused, match="service points"):
+            registry.install_roster(countersigned(roster(rows_of("town", 4), effective=third)))
+        registry.install_roster(countersigned(roster(rows_of("town", 5), effective=third)))
 
     def test_a_later_roster_of_the_region_may_keep_its_meters(self, opened: Open) -> None:
         registry = opened()

@@ -1,6 +1,6 @@
 """Cohorts change on the first of a month, by whole groups; meters and accounts at their homes on any day."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ from tests.policy.oracle import derivable_sets
 from tests.policy.rosters import roster, row, rows_of
 from tests.policy.trees import policy
 from wattseal.policy.sets import Day, Grant, permit_set
-from wattseal.policy.succession import check_succession, homes
+from wattseal.policy.succession import check_history, check_succession, homes
 from wattseal.protocol.errors import GroupTooSmall, RosterChangeRefused
 from wattseal.protocol.ids import Channel, CohortId, MeterId, RegionId, Window
 from wattseal.protocol.roster import Roster, RosterRow, Unit
@@ -83,10 +83,69 @@ def test_homes_that_swap_in_a_circle() -> None:
 
     check_succession(before, turned(20, 20), K)
     check_succession(before, turned(30, 0), K)
-    with pytest.raises(RosterChangeRefused, match="change cohorts together"):
+    with pytest.raises(RosterChangeRefused, match="join or leave a cohort together"):
         check_succession(before, turned(20, 1), K)
     with pytest.raises(RosterChangeRefused, match="stay in a cohort together"):
         check_succession(before, turned(30, 29), K)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"city/a": range(1, 40), "city/b": range(100, 140)},
+        {"city/a": [*range(40), 77], "city/b": range(100, 140)},
+        {"town/a1": range(20), "town/a2": [*range(20, 40), 300], "town/b": range(100, 140)},
+    ],
+    ids=["one leaves", "one joins", "one joins a part"],
+)
+def test_a_new_name_hides_nobody(after: dict[str, Iterable[int]]) -> None:
+    """Were cohorts compared by their names alone, all of a renamed one would count as gone and come."""
+    rows = [one for name, numbers in after.items() for number in numbers for one in rows_of(name, 1, number)]
+    refused(roster(sorted(rows, key=lambda row: row.meter), effective=FIRST), "join or leave a cohort together")
+
+
+MARCH, APRIL, MAY = (parse_window(f"2026-0{month}-01") for month in (3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("april", "may"),
+    [
+        ({"a": [*range(25), *range(200, 215)]}, {"a": [*range(1, 40), 200]}),
+        ({}, {"a": range(1, 40)}),
+    ],
+    ids=["a group goes and comes back", "a cohort goes and comes back"],
+)
+def test_whole_groups_in_two_steps_that_leave_one_home(
+    april: dict[str, Iterable[int]], may: dict[str, Iterable[int]]
+) -> None:
+    """Each step is by whole groups; March and May differ by a home."""
+    first, second, third = (
+        roster(
+            sorted(
+                (one for name, some in {**cohorts, "b": range(100, 140)}.items() for n in some
+                 for one in rows_of(f"town/{name}", 1, n)),
+                key=lambda row: row.meter,
+            ),
+            effective=when,
+        )
+        for when, cohorts in ((MARCH, {"a": range(40)}), (APRIL, april), (MAY, may))
+    )  # fmt: skip
+    check_succession(first, second, K)
+    check_succession(second, third, K)
+    check_history([second], third, K)
+    with pytest.raises(RosterChangeRefused, match="service points"):
+        check_history([first, second], third, K)
+
+
+def test_a_meter_that_was_away_does_not_bring_its_past_along() -> None:
+    """Left out for a month, it comes back at another service point, dated into the former tenant's time."""
+    gone = of(FIRST, a=range(K, 40), b=range(100, 140))
+    back = [*rows_of("town/a", 40), *rows_of("town/b", 40, 100)]
+    back[3] = row("m0003", "town/a", service_point="elsewhere", account="next")
+    after = roster(sorted(back, key=lambda row: row.meter), effective=MAY)
+    check_succession(gone, after, K)
+    with pytest.raises(RosterChangeRefused, match="its meter was elsewhere"):
+        check_history([BEFORE, gone], after, 1)
 
 
 def test_those_who_are_left_behind() -> None:

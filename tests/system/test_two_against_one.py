@@ -110,7 +110,7 @@ def assert_no_report_in(readable: dict[str, str], day: Day) -> None:
     assert {"get /v1/regions", "post /v1/totals"} <= readable.keys()
     forbidden = {route for route, answer in readable.items() if answer == "forbidden"}
     closing = "post /v1/regions/{region}/windows/{date}/close"
-    assert forbidden == {"post /v1/keys", "post /v1/rosters", "post /v1/reports", closing}
+    assert forbidden == {"post /v1/keys", "post /v1/rosters", "post /v1/tariffs", "post /v1/reports", closing}
     everything = "".join(readable.values())
     for body in day.bodies.values():
         ciphertext = ciphertext_of(body)

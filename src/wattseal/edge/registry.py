@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from wattseal.edge.private_files import private_directory, read_private, write_private
-from wattseal.policy.succession import check_succession
+from wattseal.policy.succession import check_history, check_succession
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject, UsageError
 from wattseal.protocol.ids import RegionId, Window, WindowField
@@ -75,8 +75,8 @@ class Registry:
         if not self._replay and roster.effective <= window_of(self._clock()):
             raise Rejected("a roster takes effect in a window that has not begun")
         for other in self._rosters.values():
-            if other.region != roster.region and not other.by_meter.keys().isdisjoint(roster.by_meter):
-                raise Contradiction(f"a meter of the roster is in region {other.region}")
+            if other.region != roster.region:
+                _check_apart(roster, other)
         self._check_succession(roster)
         write_private(self._rosters_at / f"{roster.region}.{roster.effective}.json", signed.to_bytes())
         # Replaced, not changed: other threads may be reading it.
@@ -90,8 +90,11 @@ class Registry:
         later = [other for other in others if other.effective > roster.effective]
         if earlier:
             check_succession(max(earlier, key=_effective), roster, self._least_change)
+            check_history(earlier, roster, self._least_change)
         if later:
             check_succession(roster, min(later, key=_effective), self._least_change)
+            for after in later:
+                check_history([roster], after, self._least_change)
 
     def install_key(self, envelope: Envelope) -> KeyNotice:
         """Again the same: no change. Raises SignatureInvalid, MalformedMessage or Contradiction."""
@@ -201,6 +204,16 @@ def _opened_file(path: Path, opened: Callable[[bytes], T]) -> T:
         return opened(read_private(path))
     except Rejected as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _check_apart(roster: Roster, other: Roster) -> None:
+    """Raises Contradiction if a home or a meter is in two regions: totals of both would tell it from its neighbors."""
+    for what in ("meter", "identity_key", "sealing_key", "service_point"):
+        # A home has a meter for each commodity.
+        if what == "service_point" and roster.commodity != other.commodity:
+            continue
+        if not {getattr(row, what) for row in other.rows}.isdisjoint(getattr(row, what) for row in roster.rows):
+            raise Contradiction(f"a {what} of the roster is in region {other.region}")
 
 
 def _effective(roster: Roster) -> Window:

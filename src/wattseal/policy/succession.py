@@ -5,7 +5,7 @@ homes. `docs/deployment.md` says why that is enough.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from wattseal.protocol.errors import RosterChangeRefused
@@ -19,12 +19,24 @@ def check_succession(before: Roster, after: Roster, least_change: int) -> None:
 
     Commodity, interval and unit are for good; suite and layout may change on any day, and so may meters and accounts,
     each from a date after `before` took effect. Cohorts change on the first of a month only, and by whole groups. In
-    each channel at least `least_change` service points, or none, join a cohort, leave it, go from one leaf of the tree
-    to another, and stay in a leaf that others leave or that takes some of another leaf.
+    each channel at least `least_change` service points, or none, come, leave, go from one leaf of the tree to another,
+    and stay in a leaf that others leave or that takes some of another leaf.
     """
     _check_region(before, after)
-    _check_cohorts(before, after, least_change)
+    if window_date(after.effective).day != 1 and any(_changed(before, after, channel) for channel in Channel):
+        raise RosterChangeRefused("cohorts change on the first of a month only")
+    _check_groups(before, after, least_change)
     _check_dates(before, after)
+
+
+def check_history(earlier: Iterable[Roster], after: Roster, least_change: int) -> None:
+    """Raises RosterChangeRefused unless `after` differs by whole groups from every earlier roster, not from one only.
+
+    Else a group could leave, and come back without one home. A meter that was elsewhere was installed since.
+    """
+    for before in earlier:
+        _check_groups(before, after, least_change)
+        _check_elsewhere(before, after)
 
 
 def homes(roster: Roster, cohort: CohortId, channel: Channel) -> frozenset[str]:
@@ -52,26 +64,18 @@ def _check_region(before: Roster, after: Roster) -> None:
             raise RosterChangeRefused(f"region {before.region} keeps its {what}: another one takes another region")
 
 
-def _check_cohorts(before: Roster, after: Roster, least_change: int) -> None:
+def _changed(before: Roster, after: Roster, channel: Channel) -> bool:
+    return any(way.old != way.new for way in _ways(before, after, channel))
+
+
+def _check_groups(before: Roster, after: Roster, least_change: int) -> None:
     for channel in Channel:
         ways = _ways(before, after, channel)
-        changes = [way for way in ways if way.old != way.new]
-        if changes and window_date(after.effective).day != 1:
-            raise RosterChangeRefused("cohorts change on the first of a month only")
-        told = f"at least {least_change} service points %s together, or none"
-        if any(0 < count < least_change for count in _joined_and_left(before, after, channel)):
-            raise RosterChangeRefused(told % "join or leave a cohort")
-        regrouped = {leaf for way in changes if way.old is not None for leaf in way}
+        regrouped = {leaf for way in ways if way.old not in (None, way.new) for leaf in way}
         for way, count in ways.items():
-            between_leaves = way.old is not None and way.new is not None and way.old != way.new
-            if count < least_change and (between_leaves or (way.old == way.new and way.old in regrouped)):
-                raise RosterChangeRefused(told % ("change cohorts" if between_leaves else "stay in a cohort"))
-
-
-def _joined_and_left(before: Roster, after: Roster, channel: Channel) -> Iterator[int]:
-    for cohort in before.cohorts | after.cohorts:
-        old, new = homes(before, cohort, channel), homes(after, cohort, channel)
-        yield from (len(new - old), len(old - new))
+            if count < least_change and (way.old != way.new or way.old in regrouped):
+                told = "stay in a cohort" if way.old == way.new else "join or leave a cohort"
+                raise RosterChangeRefused(f"at least {least_change} service points {told} together, or none")
 
 
 class _Way(NamedTuple):
@@ -95,10 +99,14 @@ def _check_dates(before: Roster, after: Roster) -> None:
         same_meter, same_account = old.installation == new.installation, old.account == new.account
         _check_date(f"{new.service_point}: installed", same_meter, old.installed, new.installed, between)
         _check_date(f"{new.service_point}: tenure_since", same_account, old.tenure_since, new.tenure_since, between)
+    _check_elsewhere(before, after)
+
+
+def _check_elsewhere(before: Roster, after: Roster) -> None:
+    """At a service point that lasts this holds already: there the meter is another installation."""
     for row in after.rows:
         known = before.by_meter.get(row.meter)
-        # At a service point that lasts this holds already: there the meter is another installation.
-        if known is not None and known.service_point != row.service_point and row.installed not in between:
+        if known is not None and known.service_point != row.service_point and row.installed <= before.effective:
             raise RosterChangeRefused(f"{row.service_point}: its meter was elsewhere when it was installed there")
 
 
