@@ -7,6 +7,8 @@ import pytest
 from tests.cryptosystems.paillier.vectors import secret_key
 from wattseal.aggregator.schemes import check_backend, check_notice, evaluator_of
 from wattseal.cryptosystems.backend import Backend
+from wattseal.cryptosystems.ckks.evaluator import CkksEvaluator
+from wattseal.cryptosystems.ckks.residues import byte_count
 from wattseal.cryptosystems.masking.evaluator import MaskingEvaluator
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.reference.evaluator import ReferenceEvaluator
@@ -19,6 +21,7 @@ MASKING = KeyNotice(key_id=1, suite=Suite.MASKING, public_key=b"", first_window=
 PAILLIER = MASKING.model_copy(
     update={"suite": int(Suite.PAILLIER_3072), "public_key": secret_key("3072").public.to_bytes()}
 )
+CKKS = MASKING.model_copy(update={"suite": int(Suite.CKKS)})
 QUARTER_HOURS = DEFAULT_LAYOUTS[15].layout_id
 
 
@@ -27,9 +30,11 @@ QUARTER_HOURS = DEFAULT_LAYOUTS[15].layout_id
     [
         (PAILLIER, Backend.OURS, PaillierEvaluator),
         (PAILLIER, Backend.REFERENCE, ReferenceEvaluator),
+        (CKKS, Backend.OURS, CkksEvaluator),
+        (CKKS, Backend.REFERENCE, CkksEvaluator),
         (MASKING, Backend.OURS, MaskingEvaluator),
     ],
-    ids=["ours", "reference", "masking"],
+    ids=["ours", "reference", "ckks", "ckks opened by SEAL", "masking"],
 )
 def test_the_notice_and_the_operator_choose(notice: KeyNotice, backend: Backend, kind: type) -> None:
     check_notice(notice, backend)
@@ -45,8 +50,15 @@ def test_the_door_expects_the_layouts_own_length(backend: Backend) -> None:
         assert evaluator.malformed([one, one * 2, one * 3]) == [i for i in range(3) if (i + 1) * 768 != size]
 
 
+def test_ckks_takes_days_of_every_layout() -> None:
+    for layout_id, layout in LAYOUTS_BY_ID.items():
+        ciphertext = bytes(byte_count(layout.slots + 8))
+        assert evaluator_of(CKKS, layout_id, Backend.OURS).malformed([ciphertext, ciphertext + b"\0"]) == [1]
+
+
 def test_masking_has_no_reference() -> None:
-    with pytest.raises(UsageError, match="--backend reference: only Paillier has a reference backend, suite 3"):
+    expected = "--backend reference: only Paillier and CKKS have a reference backend, suite 3"
+    with pytest.raises(UsageError, match=expected):
         check_notice(MASKING, Backend.REFERENCE)
 
 
@@ -55,18 +67,22 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     check_backend(Backend.OURS, Suite.PAILLIER_3072)
     with pytest.raises(UsageError, match=r"--backend reference: .* install the extra, wattseal\[reference\]"):
         check_backend(Backend.REFERENCE, Suite.PAILLIER_3072)
+    monkeypatch.setitem(sys.modules, "tenseal", None)
+    with pytest.raises(UsageError, match=r"--backend reference: .* TenSEAL: install the extra, wattseal\[reference\]"):
+        check_backend(Backend.REFERENCE, Suite.CKKS)
 
 
 def test_unknown_layouts_and_those_that_a_suite_cannot_hold() -> None:
     with pytest.raises(UnknownSubject, match="is not known here"):
         evaluator_of(PAILLIER, bytes(8), Backend.OURS)
-    with pytest.raises(UnknownSubject, match="masking has no layout"):
+    with pytest.raises(UnknownSubject, match="suite 3 has no layout"):
         evaluator_of(MASKING, WIDE_LAYOUTS[15].layout_id, Backend.OURS)
 
 
 def test_notices_that_no_scheme_can_use() -> None:
-    with pytest.raises(MalformedMessage, match="masking has no public key"):
-        check_notice(MASKING.model_copy(update={"public_key": b"key"}), Backend.OURS)
+    for keyless in (CKKS, MASKING):
+        with pytest.raises(MalformedMessage, match=f"suite {keyless.suite} has no public key"):
+            check_notice(keyless.model_copy(update={"public_key": b"key"}), Backend.OURS)
     with pytest.raises(MalformedMessage, match="wrong length"):
         check_notice(PAILLIER.model_copy(update={"public_key": b"key"}), Backend.OURS)
     with pytest.raises(UnknownSubject, match="suite 77"):

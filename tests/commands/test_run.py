@@ -117,7 +117,7 @@ def between_neighbors(reads: dict[tuple[int, datetime, str], str], meter: int, s
     return round(low + Fraction((high - low) * before, before + after))
 
 
-@pytest.mark.parametrize("scheme", ["paillier", "masking"])
+@pytest.mark.parametrize("scheme", ["paillier", "ckks", "masking"])
 def test_totals_of_a_long_file_are_its_plain_sums(tmp_path: Path, temporary: Path, scheme: str) -> None:
     reads, out = some_reads(), tmp_path / "out"
     write_long(reads, tmp_path / "reads.csv")
@@ -135,11 +135,13 @@ def test_totals_of_a_long_file_are_its_plain_sums(tmp_path: Path, temporary: Pat
     assert processes_of(temporary) == {}
 
 
-def test_the_reference_library_opens_the_same_totals(tmp_path: Path, temporary: Path) -> None:
-    """Meters, aggregator and decryptor on python-paillier: it is slow, so the file is small."""
+@pytest.mark.parametrize("scheme", ["paillier", "ckks"])
+def test_the_reference_library_opens_the_same_totals(tmp_path: Path, temporary: Path, scheme: str) -> None:
+    """Meters, aggregator and decryptor on python-paillier: it is slow, so the file is small. CKKS is opened by SEAL."""
     reads = {key: wh for key, wh in some_reads().items() if key[0] < 16 and key[0] != 13 and key[1].day == FIRST.day}
     write_long(reads, tmp_path / "reads.csv")
-    words = ("--reads", tmp_path / "reads.csv", "--backend", "reference", "--out", tmp_path / "out", "--json")
+    where = ("--reads", tmp_path / "reads.csv", "--out", tmp_path / "out", "--json")
+    words = (*where, "--scheme", scheme, "--backend", "reference")
     assert wattseal("run", *words, temporary=temporary).json["reports"] == {"accepted": 30}
     assert sorted(rows_of(tmp_path / "out/totals.csv")) == sorted(row for row in plain_sums(reads) if row.meters)
 
@@ -148,7 +150,7 @@ def test_masking_has_no_reference_library(tmp_path: Path, temporary: Path) -> No
     write_long(some_reads(), tmp_path / "reads.csv")
     words = ("--backend", "reference", "--scheme", "masking", "--out", tmp_path / "out")
     refused = wattseal("run", "--reads", tmp_path / "reads.csv", *words, temporary=temporary)
-    assert (refused.status, "only Paillier has a reference backend" in refused.stderr) == (2, True)
+    assert (refused.status, "only Paillier and CKKS have a reference backend" in refused.stderr) == (2, True)
 
 
 def ausgrid_wh() -> dict[datetime, int]:

@@ -133,6 +133,14 @@ def test_facts(state: FleetState) -> None:
         assert state.fact("settings") == value
 
 
+def test_the_error_key_is_made_once(tmp_path: Path) -> None:
+    with FleetState(tmp_path / "one") as fleet, FleetState(tmp_path / "two") as other:
+        key = fleet.error_key()
+        assert (len(key), fleet.error_key() == key, other.error_key() == key) == (32, True, False)
+    with FleetState(tmp_path / "one") as reopened:
+        assert reopened.error_key() == key
+
+
 def test_a_file_that_is_no_state(tmp_path: Path) -> None:
     (tmp_path / "fleet").mkdir(mode=0o700)
     (tmp_path / "fleet" / "fleet.sqlite").write_bytes(b"something else entirely, of some length" * 10)

@@ -36,7 +36,7 @@ def test_the_trial_pack() -> None:
         least_group=15,
         coverage_percent=90,
         largest_share_percent=15,
-        purposes=("grid-planning", "operations", "research"),
+        purposes=("billing", "grid-planning", "operations", "research"),
     )
 
 
@@ -107,5 +107,5 @@ def test_no_such_file(path: Path) -> None:
 
 def test_a_purpose_outside_the_pack() -> None:
     trial_policy().check_purpose("research")
-    with pytest.raises(PurposeNotPermitted, match="trial permits the purposes grid-planning, operations, research"):
+    with pytest.raises(PurposeNotPermitted, match="permits the purposes billing, grid-planning, operations, research"):
         trial_policy().check_purpose("marketing")

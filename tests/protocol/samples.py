@@ -1,10 +1,24 @@
 """Valid messages and reports that the tests of this directory change one thing in. Keys protect nothing."""
 
 import hashlib
+from datetime import date
 from typing import Any
 
 from nacl.signing import SigningKey
 
+from wattseal.protocol.billing import (
+    BillAnswer,
+    BillPadGrant,
+    BillPadRequest,
+    BillQuestion,
+    BillRelease,
+    BillReleaseRequest,
+    BillResult,
+    BillSegment,
+    BillStatement,
+    SegmentReport,
+    local_day,
+)
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
 from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest, SeenHeads
@@ -12,6 +26,8 @@ from wattseal.protocol.report import Header, seal_report
 from wattseal.protocol.roster import Roster, RosterRow, SignedRoster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
+from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.trust import TrustAnchors
 
 WINDOW = Window(20_514)
@@ -165,6 +181,43 @@ def pad_request(*seen: Envelope) -> PadRequest:
     )
 
 
+def bill_statement(**changes: Any) -> BillStatement:  # noqa: ANN401 - any field's value
+    """Two meters' March in Los Angeles; the clocks change in it."""
+    start, end = Cycle(date(2026, 3, 1), date(2026, 4, 1), "America/Los_Angeles").minutes
+    reports = (SegmentReport(channel=Channel.DELIVERED, number=0), SegmentReport(channel=Channel.RECEIVED, number=2))
+    fields: dict[str, Any] = {
+        "region": RegionId("north"),
+        "tariff": bytes(32),
+        "mode": Mode.AMOUNT,
+        "timezone": "America/Los_Angeles",
+        "first": local_day(date(2026, 3, 1)),
+        "after": local_day(date(2026, 4, 1)),
+        "suite": 2,
+        "key_id": 7,
+        "roster_digest": roster().digest(),
+        "segments": (
+            BillSegment(meter=MeterId("m-000"), start=start, end=end, reports=reports),
+            BillSegment(meter=MeterId("m-001"), start=start, end=end, reports=reports[:1]),
+        ),
+    }
+    return BillStatement(**{**fields, **changes})
+
+
+def bill_answer() -> BillAnswer:
+    return BillAnswer.issue(bill_statement(), [bytes(14), bytes(14)], (0, 3), signing_key("aggregator"))
+
+
+def bill_release() -> BillRelease:
+    return BillRelease(
+        statement=bill_statement().to_bytes(),
+        purpose="billing",
+        results=(BillResult(values=(-1250, 431_000), opened=True), BillResult(values=(), opened=False)),
+        flagged=(0, 3),
+        decryptor_head=head(Role.DECRYPTOR),
+        unblinder_head=head(Role.UNBLINDER),
+    )
+
+
 ONE_OF_EACH = (
     TRUST,
     roster_row(1),
@@ -187,4 +240,23 @@ ONE_OF_EACH = (
     SealedKeys(meter=MeterId("m-000"), box=b"box"),
     enrolment(),
     EnrolmentRequest(region=RegionId("north"), key_id=7, window=WINDOW, months=("2026-03", "2026-04")),
+    BillQuestion(
+        region=RegionId("north"),
+        tariff=bytes(32),
+        mode=Mode.DETERMINANTS,
+        timezone="+01:00",
+        first=20_000,
+        after=20_030,
+        meters=(MeterId("m-000"),),
+    ),
+    bill_statement(),
+    bill_statement().segments[0],
+    bill_statement().segments[0].reports[0],
+    bill_answer(),
+    bill_answer().approval,
+    BillReleaseRequest(purpose="billing", answer=bill_answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
+    BillPadRequest(purpose="billing", approval=bill_answer().approval, token="t", head=head(Role.DECRYPTOR)),
+    BillPadGrant(statement_digest=bill_statement().digest(), numbers=bytes(28), head=head(Role.UNBLINDER)),
+    bill_release(),
+    bill_release().results[0],
 )

@@ -70,10 +70,11 @@ def test_every_message_is_strict(message: Message) -> None:
     assert_rejected(type(message), data + data)
     assert_rejected(type(message), data[:-1])
     assert_rejected(type(message), b'{"0%s":1,' % MARK.encode() + data[1:])
-    for field in json.loads(data):
+    for field, value in json.loads(data).items():
         assert_rejected(type(message), canonical_json({k: v for k, v in json.loads(data).items() if k != field}))
         assert_rejected(type(message), canonical_json({**json.loads(data), field: 0.5}))
-        assert_rejected(type(message), canonical_json({**json.loads(data), field: True}))
+        if not isinstance(value, bool):
+            assert_rejected(type(message), canonical_json({**json.loads(data), field: True}))
         assert_rejected(type(message), canonical_json({**json.loads(data), field: {MARK: MARK}}))
 
 

@@ -3,13 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattseal.protocol.codec import Message
-from wattseal.protocol.errors import MalformedMessage
+from wattseal.protocol.errors import MalformedMessage, UsageError
 from wattseal.protocol.ids import (
     LAST_WINDOW,
     Channel,
     CohortId,
     KeyIdField,
     NumberField,
+    Suite,
     WindowField,
     checked_cohort,
     checked_id,
@@ -103,6 +104,13 @@ def test_channel_codes() -> None:
     for code in (0, 3, 255, -1):
         with pytest.raises(MalformedMessage, match=f"channel {code} is not known"):
             Channel.from_code(code)
+
+
+def test_schemes_by_name() -> None:
+    found = {name: int(Suite.of_scheme(name)) for name in ("paillier", "ckks", "masking")}
+    assert found == {"paillier": 1, "ckks": 2, "masking": 3}
+    with pytest.raises(UsageError, match="a scheme is paillier or ckks or masking, not 'Paillier'"):
+        Suite.of_scheme("Paillier")
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,7 @@ ROW: Json = {
     "cohort": "town/feeder-1/t07",
     "channels": ["delivered", "received"],
     "customer_class": "residential",
+    "tariff": None,
     "installed": DAY,
     "tenure_since": DAY - 100,
 }

@@ -59,7 +59,8 @@ def serve(
         bool, typer.Option(help="Take windows and rosters of any age; close by command only. For old data.")
     ] = False,
     backend: Annotated[
-        Backend, typer.Option(help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+        Backend,
+        typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:

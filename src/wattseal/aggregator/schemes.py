@@ -5,6 +5,9 @@ their meter's signature and our door, and it never parses bytes or holds a secre
 """
 
 from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.ckks.encoder import coefficient_count
+from wattseal.cryptosystems.ckks.evaluator import CkksEvaluator
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096
 from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.cryptosystems.masking.evaluator import MaskingEvaluator
@@ -15,6 +18,7 @@ from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.paillier.reference.evaluator import ReferenceEvaluator
 from wattseal.cryptosystems.slots.layout import SlotLayout
 from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID
+from wattseal.cryptosystems.symmetric import MODULUS_IDS
 from wattseal.protocol.errors import MalformedMessage, UnknownSubject, UsageError
 from wattseal.protocol.ids import Suite
 from wattseal.protocol.keys import KeyNotice
@@ -26,10 +30,10 @@ def check_notice(notice: KeyNotice, backend: Backend) -> None:
     Raises UsageError for a suite that the backend does not have.
     """
     check_backend(backend, notice.suite)
-    if notice.suite != Suite.MASKING:
+    if notice.suite not in MODULUS_IDS:
         _public_key_of(notice)
     elif notice.public_key:
-        raise MalformedMessage(f"key {notice.key_id}: masking has no public key")
+        raise MalformedMessage(f"key {notice.key_id}: suite {notice.suite} has no public key")
 
 
 def check_backend(backend: Backend, suite: int) -> None:
@@ -42,18 +46,17 @@ def check_backend(backend: Backend, suite: int) -> None:
 
 def evaluator_of(notice: KeyNotice, layout_id: bytes, backend: Backend) -> Evaluator:
     """Raises as `check_notice`, and UnknownSubject for a layout that is not known or not one of the suite's."""
-    if notice.suite == Suite.MASKING:
-        return MaskingEvaluator(_masking(layout_id))
-    evaluator = PaillierEvaluator if backend is Backend.OURS else ReferenceEvaluator
-    return evaluator(_public_key_of(notice), layout_of(layout_id))
-
-
-def _masking(layout_id: bytes) -> MaskingParameters:
-    """Raises UnknownSubject, also for a layout whose sums masking has no room for."""
+    layout = layout_of(layout_id)
     try:
-        return MaskingParameters(layout_of(layout_id))
+        match notice.suite:
+            case Suite.CKKS:
+                return CkksEvaluator(coefficient_count(CKKS_4096, layout))
+            case Suite.MASKING:
+                return MaskingEvaluator(MaskingParameters(layout))
     except ParameterError as error:
-        raise UnknownSubject(f"masking has no layout {layout_id.hex()} ({error})") from None
+        raise UnknownSubject(f"suite {notice.suite} has no layout {layout_id.hex()} ({error})") from None
+    evaluator = PaillierEvaluator if backend is Backend.OURS else ReferenceEvaluator
+    return evaluator(_public_key_of(notice), layout)
 
 
 def _public_key_of(notice: KeyNotice) -> PublicKey:

@@ -28,10 +28,16 @@ Directory = Annotated[
 Region = Annotated[str, typer.Option(help="Region of the cohort.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy pack (TOML); the trial policy if absent.")]
 Scheme = Annotated[
-    str, typer.Option(help="paillier: public key; masking: symmetric, hundreds of times cheaper for meters.")
+    str,
+    typer.Option(
+        help="paillier: public key; ckks: symmetric, by lattices; masking: symmetric, the cheapest for meters."
+    ),
 ]
 Library = Annotated[
-    Backend, typer.Option("--backend", help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+    Backend,
+    typer.Option(
+        "--backend", help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."
+    ),
 ]
 DEFAULT_DIR = Path("wattseal-data")
 REGION = "region-1"

@@ -30,7 +30,9 @@ def init(
     role: HalfName,
     first_window: Annotated[str, typer.Option(help="First date of the first key period.")] = "2026-01-01",
     last_window: Annotated[str, typer.Option(help="Last date of it.")] = "2026-12-31",
-    suite: Annotated[int, typer.Option(help="1: Paillier with 3,072 bits; 3: masking.")] = int(Suite.PAILLIER_3072),
+    suite: Annotated[int, typer.Option(help="1: Paillier with 3,072 bits; 2: CKKS; 3: masking.")] = int(
+        Suite.PAILLIER_3072
+    ),
 ) -> None:
     """Make fresh keys and tokens, and print the public keys that the other operators pin."""
     from wattseal.keyserver.house import create_half
@@ -66,7 +68,8 @@ def serve(
     tls_key: Path | None = None,
     replay: Annotated[bool, typer.Option(help="Take rosters for past windows: for trial runs on old data.")] = False,
     backend: Annotated[
-        Backend, typer.Option(help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+        Backend,
+        typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:

@@ -1,15 +1,23 @@
 """From a suite and a layout to the objects that open it; the only place of the key server that names a scheme.
 
 With the reference backend, python-paillier decrypts one number a chunk that passed our door again here, never bytes.
-It holds the primes meanwhile, and its exponentiation takes a time that depends on them: `docs/parameters.md`. The
-unblinder only adds pads, so its code is the same.
+It holds the primes meanwhile, and its exponentiation takes a time that depends on them: `docs/parameters.md`. SEAL
+decrypts a CKKS total likewise, and holds the members' summed secrets. The unblinder only adds pads, so its code is the
+same.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.ckks.decryptor import CkksDecryptor
+from wattseal.cryptosystems.ckks.encoder import coefficient_count
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096
+from wattseal.cryptosystems.ckks.reference.decryptor import SealDecryptor
+from wattseal.cryptosystems.ckks.unblinder import CkksUnblinder
 from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Decryptor, Unblinder
 from wattseal.cryptosystems.masking.decryptor import MaskingDecryptor
-from wattseal.cryptosystems.masking.parameters import MODULUS_ID as MASKING_MODULUS_ID
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.masking.unblinder import MaskingUnblinder
 from wattseal.cryptosystems.pads.label import Label
@@ -21,6 +29,7 @@ from wattseal.cryptosystems.paillier.reference.decryptor import ReferenceDecrypt
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.slots.layout import SlotLayout
 from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID
+from wattseal.cryptosystems.symmetric import MODULUS_IDS
 from wattseal.protocol.errors import MalformedMessage, UnknownSubject, UsageError
 from wattseal.protocol.ids import Kind, MeterId, Suite
 from wattseal.protocol.keys import KeyNotice
@@ -52,11 +61,11 @@ def public_key_of(notice: KeyNotice) -> PublicKey:
 
 def modulus_id_of(notice: KeyNotice) -> bytes:
     """What labels name the modulus by. Raises UnknownSubject or MalformedMessage for a notice that cannot be used."""
-    if notice.suite != Suite.MASKING:
+    if notice.suite not in MODULUS_IDS:
         return public_key_of(notice).modulus_id
     if notice.public_key:
-        raise MalformedMessage(f"key {notice.key_id}: masking has no public key")
-    return MASKING_MODULUS_ID
+        raise MalformedMessage(f"key {notice.key_id}: suite {notice.suite} has no public key")
+    return MODULUS_IDS[notice.suite]
 
 
 def check_backend(backend: Backend, suite: int) -> None:
@@ -69,25 +78,37 @@ def check_backend(backend: Backend, suite: int) -> None:
 
 def unblinder_of(notice: KeyNotice, layout_id: bytes) -> Unblinder:
     """Raises UnknownSubject for a layout that is not known or not one of the suite's."""
-    if notice.suite == Suite.MASKING:
-        return MaskingUnblinder(_masking(layout_id))
-    return PaillierUnblinder(public_key_of(notice), layout_of(layout_id))
+    layout = layout_of(layout_id)
+    with _fitting(notice.suite, layout_id):
+        match notice.suite:
+            case Suite.CKKS:
+                return CkksUnblinder(CKKS_4096, coefficient_count(CKKS_4096, layout))
+            case Suite.MASKING:
+                return MaskingUnblinder(MaskingParameters(layout))
+    return PaillierUnblinder(public_key_of(notice), layout)
 
 
-def decryptor_of(secret_key: SecretKey | None, layout_id: bytes, backend: Backend) -> Decryptor:
-    """Masking is what has no secret key of its own: its keys are the meters'. Raises as `unblinder_of`."""
+def decryptor_of(suite: int, secret_key: SecretKey | None, layout_id: bytes, backend: Backend) -> Decryptor:
+    """Only Paillier has a secret key of its own: the others' are the meters'. Raises as `unblinder_of`."""
+    layout = layout_of(layout_id)
+    with _fitting(suite, layout_id):
+        match suite:
+            case Suite.CKKS:
+                return (CkksDecryptor if backend is Backend.OURS else SealDecryptor)(CKKS_4096, layout)
+            case Suite.MASKING:
+                return MaskingDecryptor(MaskingParameters(layout))
     if secret_key is None:
-        return MaskingDecryptor(_masking(layout_id))
+        raise UnknownSubject(f"suite {suite} opens nothing without a secret key")
     decryptor = PaillierDecryptor if backend is Backend.OURS else ReferenceDecryptor
-    return decryptor(secret_key, layout_of(layout_id))
+    return decryptor(secret_key, layout)
 
 
-def _masking(layout_id: bytes) -> MaskingParameters:
-    """Raises UnknownSubject, also for a layout whose sums masking has no room for."""
+@contextmanager
+def _fitting(suite: int, layout_id: bytes) -> Iterator[None]:
     try:
-        return MaskingParameters(layout_of(layout_id))
+        yield
     except ParameterError as error:
-        raise UnknownSubject(f"masking has no layout {layout_id.hex()} ({error})") from None
+        raise UnknownSubject(f"suite {suite} has no layout {layout_id.hex()} ({error})") from None
 
 
 def labels_of(

@@ -11,17 +11,18 @@ from wattseal.cryptosystems.interface import Decryptor
 from wattseal.cryptosystems.pads.derive import Root
 from wattseal.cryptosystems.paillier.keys import SecretKey
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.symmetric import MODULUS_IDS
 from wattseal.edge.home import SERVICE, Home
 from wattseal.keyserver.schemes import check_backend, decryptor_of, parameters_of
 from wattseal.protocol.codec import Bytes, Bytes32, Message
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import HalfRole, KeyIdField, Role, Suite
+from wattseal.protocol.ids import HalfRole, KeyIdField, Role
 
 _NAME = "vault"
 
 
 class _Sealed(Message):
-    """The file's content before sealing. `secret_key` is the decryptor's alone, and masking has none."""
+    """The file's content before sealing. `secret_key` is the decryptor's alone, and only Paillier has one."""
 
     role: HalfRole
     root: Bytes32
@@ -44,7 +45,7 @@ class Vault:
     @classmethod
     def create(cls, home: Home, role: HalfRole, suite: int) -> Self:
         """Fresh secrets, sealed into the home. Raises UnknownSubject for a suite that is not offered."""
-        has_key = role is Role.DECRYPTOR and suite != Suite.MASKING
+        has_key = role is Role.DECRYPTOR and suite not in MODULUS_IDS
         secret_key = SecretKey.generate(parameters_of(suite)) if has_key else None
         vault = cls(role, Root(Secret(secrets.token_bytes(32)), 1), home.signing_key(SERVICE), suite, secret_key)
         content = _Sealed(
@@ -82,4 +83,4 @@ class Vault:
 
     def decryptor(self, layout_id: bytes) -> Decryptor:
         """Raises UnknownSubject for another layout."""
-        return decryptor_of(self._secret_key, layout_id, self._backend)
+        return decryptor_of(self.suite, self._secret_key, layout_id, self._backend)

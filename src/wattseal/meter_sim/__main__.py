@@ -114,7 +114,8 @@ def send(
     plain_totals: Annotated[Path | None, typer.Option(help="Also write the plain sums, for their owner.")] = None,
     patience: Annotated[float, typer.Option(help="Seconds to wait for an aggregator that is away.")] = 120.0,
     backend: Annotated[
-        Backend, typer.Option(help="Paillier's arithmetic: ours, or python-paillier (extra `reference`).")
+        Backend,
+        typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
     faults: Annotated[Path | None, typer.Option(help="File of troubles (TOML): docs/faults.md.")] = None,
     windows_closed: Annotated[bool, typer.Option(help="Send what these troubles make late, too.")] = False,

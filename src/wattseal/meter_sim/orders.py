@@ -168,7 +168,7 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         first = rosters[0]
         place = Region.of(first)
         layout = LAYOUTS_BY_ID[place.layout_id]
-        sealer = Sealer(notice, layout, how.backend)
+        sealer = Sealer(notice, layout, how.backend, state.error_key())
         resources.callback(sealer.close)
         fleet, installed = Fleet(state, place, notice, sealer), Installed(rosters, state.meters())
         aggregator = peers.client(resources, Role.AGGREGATOR)

@@ -13,10 +13,12 @@ from nacl.signing import SigningKey
 from numpy.typing import NDArray
 
 from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.ckks.encoder import coefficient_count
+from wattseal.cryptosystems.ckks.encryptor import CkksEncryptor
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096
 from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Encryptor, MeterKeys
 from wattseal.cryptosystems.masking.encryptor import MaskingEncryptor
-from wattseal.cryptosystems.masking.parameters import MODULUS_ID as MASKING_MODULUS_ID
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.pads.label import Label, check_key_id
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
@@ -25,6 +27,7 @@ from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.paillier.reference.encryptor import ReferenceEncryptor
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.slots.layout import SlotLayout
+from wattseal.cryptosystems.symmetric import MODULUS_IDS
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Suite
 from wattseal.protocol.keys import KeyNotice
@@ -54,16 +57,25 @@ class Unsealed(NamedTuple):
 class Sealer:
     """A pool of workers for one key notice and layout."""
 
-    def __init__(self, notice: KeyNotice, layout: SlotLayout, backend: Backend = Backend.OURS) -> None:
-        """Raises UsageError for a suite, or a backend or layout of it, that this fleet cannot encrypt with."""
-        _check(notice.suite, layout, backend)
+    def __init__(
+        self,
+        notice: KeyNotice,
+        layout: SlotLayout,
+        backend: Backend = Backend.OURS,
+        error_key: bytes | None = None,
+    ) -> None:
+        """`error_key` is the fleet's own; only CKKS needs one.
+
+        Raises UsageError for a suite, or a backend or layout of it, that this fleet cannot encrypt with.
+        """
+        _check(notice.suite, layout, backend, error_key)
         self.modulus_id = modulus_id_of(notice)
         self._workers = os.cpu_count() or 1
         self._pool = ProcessPoolExecutor(
             self._workers,
             mp_context=get_context("spawn"),  # numba's and SQLite's threads do not survive a fork
             initializer=_prepare,
-            initargs=(notice, layout, backend),
+            initargs=(notice, layout, backend, error_key),
         )
 
     def close(self) -> None:
@@ -76,26 +88,34 @@ class Sealer:
 
 
 def modulus_id_of(notice: KeyNotice) -> bytes:
-    return MASKING_MODULUS_ID if notice.suite == Suite.MASKING else _public_key_of(notice).modulus_id
+    return MODULUS_IDS[notice.suite] if notice.suite in MODULUS_IDS else _public_key_of(notice).modulus_id
 
 
-def _encryptor_of(notice: KeyNotice, layout: SlotLayout, backend: Backend) -> Encryptor:
-    if notice.suite == Suite.MASKING:
-        return MaskingEncryptor(MaskingParameters(layout))
+def _encryptor_of(notice: KeyNotice, layout: SlotLayout, backend: Backend, error_key: bytes | None) -> Encryptor:
+    match notice.suite, error_key:
+        case Suite.CKKS, bytes(key):
+            return CkksEncryptor(CKKS_4096, layout, Secret(key))
+        case Suite.MASKING, _:
+            return MaskingEncryptor(MaskingParameters(layout))
     encryptor = PaillierEncryptor if backend is Backend.OURS else ReferenceEncryptor
     return encryptor(_public_key_of(notice), layout)
 
 
-def _check(suite: int, layout: SlotLayout, backend: Backend) -> None:
+def _check(suite: int, layout: SlotLayout, backend: Backend, error_key: bytes | None) -> None:
     """Here, because in a worker it would be a broken pool. Raises UsageError."""
     try:
         require_backend(backend, suite)
-        if suite == Suite.MASKING:
-            MaskingParameters(layout)
+        match suite:
+            case Suite.CKKS:
+                coefficient_count(CKKS_4096, layout)
+            case Suite.MASKING:
+                MaskingParameters(layout)
     except BackendError as error:
         raise UsageError(f"--backend {backend}: {error}") from None
     except ParameterError as error:
         raise UsageError(f"suite {suite}: {error}") from None
+    if suite == Suite.CKKS and error_key is None:
+        raise UsageError(f"suite {suite} needs an error key of the fleet's own")
 
 
 def _public_key_of(notice: KeyNotice) -> PublicKey:
@@ -112,11 +132,11 @@ def _parts(unsealed: Unsealed, workers: int) -> Iterator[Unsealed]:
         yield Unsealed(unsealed.reads[part], unsealed.headers[part], unsealed.keys[part])
 
 
-def _prepare(notice: KeyNotice, layout: SlotLayout, backend: Backend) -> None:
+def _prepare(notice: KeyNotice, layout: SlotLayout, backend: Backend, error_key: bytes | None) -> None:
     global _encryptor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _encryptor = _encryptor_of(notice, layout, backend)
+    _encryptor = _encryptor_of(notice, layout, backend, error_key)
 
 
 def _end_with_parent() -> None:

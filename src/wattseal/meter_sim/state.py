@@ -33,6 +33,7 @@ CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (start) WHERE state = 'seale
 
 
 _SALT = "salt of meter ids"
+_ERROR_KEY = "error key"
 
 
 class State(StrEnum):
@@ -86,19 +87,23 @@ class FleetState:
     def make_meters(self, names: Sequence[str]) -> None:
         """Fresh keys for every name that has none yet. Raises UsageError if two names give one id."""
         known = {row.name for row in self.meters()}
-        rows = [_fresh(name, self._salt()) for name in names if name not in known]
+        rows = [_fresh(name, self._own_secret(_SALT)) for name in names if name not in known]
         try:
             with self._transaction():
                 self._database.executemany("INSERT INTO meters VALUES (?, ?, ?, ?, ?, ?)", rows)
         except sqlite3.IntegrityError:
             raise UsageError("two meter names give the same id") from None
 
-    def _salt(self) -> bytes:
-        salt = self.fact(_SALT)
-        if salt is None:
-            salt = secrets.token_bytes(32)
-            self.keep_fact(_SALT, salt)
-        return salt
+    def error_key(self) -> bytes:
+        """What CKKS draws errors by, one for all meters, whom labels name; made once and shared with nobody."""
+        return self._own_secret(_ERROR_KEY)
+
+    def _own_secret(self, name: str) -> bytes:
+        secret = self.fact(name)
+        if secret is None:
+            secret = secrets.token_bytes(32)
+            self.keep_fact(name, secret)
+        return secret
 
     def meters(self) -> list[MeterRow]:
         """Sorted by id."""

@@ -52,14 +52,16 @@ class Suite(IntEnum):
     """Cryptosystem with its size. Numbers from 128 on are insecure ones, for comparison and tests."""
 
     PAILLIER_3072 = 1
+    CKKS = 2
     MASKING = 3
     INSECURE_PAILLIER_2048 = 129
     INSECURE_PAILLIER_TEST = 130
+    INSECURE_CKKS_TEST = 131
 
     @classmethod
     def of_scheme(cls, name: str) -> "Suite":
         """The suite that a scheme's name stands for. Raises UsageError."""
-        suites = {"paillier": cls.PAILLIER_3072, "masking": cls.MASKING}
+        suites = {"paillier": cls.PAILLIER_3072, "ckks": cls.CKKS, "masking": cls.MASKING}
         if name not in suites:
             raise UsageError(f"a scheme is {' or '.join(suites)}, not '{name}'")
         return suites[name]

@@ -69,7 +69,8 @@ class RosterRow(Message):
     """One meter at one service point. `sealing_key` (X25519) names the installation: keys are derived from it.
 
     `installed` is the first window that this meter, under these keys, reports there; `tenure_since` the first of the
-    account's tenure there.
+    account's tenure there. `tariff` names the one that the account is billed under, in whatever revision; None: under
+    none here.
     """
 
     meter: MeterField
@@ -80,6 +81,7 @@ class RosterRow(Message):
     cohort: CohortField
     channels: Annotated[Many[Channel], Field(min_length=1, max_length=2)]
     customer_class: CustomerClass = "residential"
+    tariff: Name | None = None
     installed: WindowField
     tenure_since: WindowField
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.cryptosystems.ckks.household import QUARTERS, RECEIVED, Household, month
-from tests.cryptosystems.conformance.schemes import Cohort
+from tests.cryptosystems.conformance.schemes import SCHEMES, Cohort, sealed_cohort
 from tests.kernels import naive_ring
 from wattseal.cryptosystems.ckks import bill_decryptor, decryptor
 from wattseal.cryptosystems.ckks.bill_decryptor import Unmasking
@@ -35,6 +35,11 @@ DECRYPTOR = HOME.decryptor
 [SUM] = (number_from_bytes(encoded) for encoded in bill_sums([REPORT], [FUNCTIONAL]))
 PAD = number_from_bytes(HOME.pads(FUNCTIONAL, [LABEL]))
 BILL = int(READS @ PRICES)
+
+
+@pytest.fixture(scope="module", params=[name for name in SCHEMES if name.startswith("ckks")])
+def cohort(request: pytest.FixtureRequest) -> Cohort:
+    return sealed_cohort(SCHEMES[request.param]())
 
 
 def opened(sealed: int, pad: int = PAD) -> int | None:

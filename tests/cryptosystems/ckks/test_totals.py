@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.cryptosystems.ckks.scheme import ckks
-from tests.cryptosystems.conformance.schemes import Cohort, Scheme, random_keys, sealed_cohort
+from tests.cryptosystems.conformance.schemes import Cohort, Scheme, ckks, random_keys, sealed_cohort
 from tests.kernels import naive_ring
 from wattseal.cryptosystems.ckks.decryptor import CkksDecryptor
 from wattseal.cryptosystems.ckks.encoder import coefficient_count

@@ -14,6 +14,16 @@ from gmpy2 import mpz, powmod
 from numpy.typing import NDArray
 
 from tests.cryptosystems.paillier.vectors import layout, secret_key
+from wattseal.cryptosystems.ckks.decryptor import CkksDecryptor
+from wattseal.cryptosystems.ckks.encoder import coefficient_count
+from wattseal.cryptosystems.ckks.encryptor import CkksEncryptor
+from wattseal.cryptosystems.ckks.evaluator import CkksEvaluator
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096, PRIMES, CkksParameters
+from wattseal.cryptosystems.ckks.parameters import MODULUS_ID as CKKS_MODULUS_ID
+from wattseal.cryptosystems.ckks.parameters import insecure_parameters as insecure_ring
+from wattseal.cryptosystems.ckks.reference.decryptor import SealDecryptor
+from wattseal.cryptosystems.ckks.residues import from_bytes, to_bytes
+from wattseal.cryptosystems.ckks.unblinder import CkksUnblinder
 from wattseal.cryptosystems.interface import Decryptor, Encryptor, Evaluator, MeterKeys, Total, Unblinder
 from wattseal.cryptosystems.masking.decryptor import MaskingDecryptor
 from wattseal.cryptosystems.masking.encryptor import MaskingEncryptor
@@ -38,6 +48,7 @@ from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS, WIDE_LAYOUTS
 
 METERS = 40
 LARGEST_READS = SlotLayout(96, 31, 14, default_bucket_edges())
+_MODULI = np.array(PRIMES, dtype=object)[:, np.newaxis]
 
 
 class Attacker(Protocol):
@@ -95,6 +106,31 @@ class MaskingAttacker:
         return bytes(8) + ciphertext[:-8]
 
     def rerandomize(self, ciphertext: bytes) -> bytes:
+        return ciphertext
+
+
+class CkksAttacker:
+    def __init__(self, coefficients: int) -> None:
+        self._coefficients = coefficients
+
+    def add_to_slot(self, ciphertext: bytes, slot: int, amount: int) -> bytes:
+        """In steps of the likeliest scale. A spare coefficient is meant by the check slot."""
+        return self.add_to_coefficient(ciphertext, slot, amount * 3 << 62)
+
+    def add_to_coefficient(self, ciphertext: bytes, coefficient: int, amount: int) -> bytes:
+        numbers = from_bytes(ciphertext, self._coefficients).astype(object)
+        numbers[:, coefficient] += amount
+        return to_bytes((numbers % _MODULI).astype(np.uint64))
+
+    def shift_slots(self, ciphertext: bytes) -> bytes:
+        """Times X, as far as the coefficients in use go."""
+        residues = from_bytes(ciphertext, self._coefficients)
+        return to_bytes(np.roll(residues, 1, axis=1))
+
+    def rerandomize(self, ciphertext: bytes) -> bytes:
+        """Anyone can add to the errors."""
+        for coefficient in range(self._coefficients):
+            ciphertext = self.add_to_coefficient(ciphertext, coefficient, secrets.choice((-2, -1, 1, 2)))
         return ciphertext
 
 
@@ -218,6 +254,25 @@ def masking(slots: SlotLayout) -> Scheme:
     )
 
 
+def ckks(parameters: CkksParameters, slots: SlotLayout) -> Scheme:
+    coefficients = coefficient_count(parameters, slots)
+    return Scheme(
+        suite=parameters.suite,
+        modulus_id=CKKS_MODULUS_ID,
+        layout=slots,
+        encryptor=CkksEncryptor(parameters, slots, Secret(secrets.token_bytes(32))),
+        evaluator=CkksEvaluator(coefficients),
+        unblinder=CkksUnblinder(parameters, coefficients),
+        decryptor=CkksDecryptor(parameters, slots),
+        attacker=CkksAttacker(coefficients),
+    )
+
+
+def seal(parameters: CkksParameters, slots: SlotLayout) -> Scheme:
+    """CKKS, opened by SEAL."""
+    return replace(ckks(parameters, slots), decryptor=SealDecryptor(parameters, slots))
+
+
 SCHEMES: dict[str, Callable[[], Scheme]] = {
     "paillier-insecure-1024": lambda: paillier("insecure_1024"),
     "paillier-3072": lambda: paillier("3072"),
@@ -230,4 +285,8 @@ SCHEMES: dict[str, Callable[[], Scheme]] = {
     "masking-15-minutes": lambda: masking(DEFAULT_LAYOUTS[15]),
     "masking-30-minutes": lambda: masking(DEFAULT_LAYOUTS[30]),
     "masking-60-minutes": lambda: masking(DEFAULT_LAYOUTS[60]),
+    "ckks-insecure-16": lambda: ckks(insecure_ring(16), SlotLayout(3, 9, 6, (0, 100))),
+    "ckks-15-minutes": lambda: ckks(CKKS_4096, DEFAULT_LAYOUTS[15]),
+    "ckks-60-minutes-wide": lambda: ckks(CKKS_4096, WIDE_LAYOUTS[60]),
+    "seal-insecure-16": lambda: seal(insecure_ring(16), SlotLayout(3, 9, 6, (0, 100))),
 }

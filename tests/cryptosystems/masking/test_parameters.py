@@ -6,6 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096
+from wattseal.cryptosystems.ckks.parameters import insecure_parameters as insecure_ring
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.masking.parameters import CHECKS, MODULUS_ID, SUITE, WEIGHT_BITS, MaskingParameters
 from wattseal.cryptosystems.paillier.parameters import PARAMETERS_BY_SUITE, insecure_parameters
@@ -54,7 +56,8 @@ def test_the_wide_layouts_have_no_room(slots: SlotLayout) -> None:
 
 
 def test_no_other_suite_has_this_number() -> None:
-    assert SUITE not in {*PARAMETERS_BY_SUITE, insecure_parameters(1024).suite}
+    paillier = {*PARAMETERS_BY_SUITE, insecure_parameters(1024).suite}
+    assert SUITE not in {*paillier, CKKS_4096.suite, insecure_ring(16).suite}
 
 
 def test_the_modulus_names_itself() -> None:

@@ -55,12 +55,16 @@ class BillDecryptor:
         """
         numbers = _parsed(sealed), _parsed(pad)
         blinded, pads = (0 if number is None else number for number in numbers)
-        first, second = (weighted(row, self._secret) for row in unmasking.residues)
-        value, distance = nearest_multiple(blinded - pads + number_of(first, second), self._scale)
+        value, distance = nearest_multiple(self._decrypted(blinded - pads, unmasking), self._scale)
         accepted = (None not in numbers, distance <= unmasking.bound, abs(value) < 1 << VALUE_BITS)
         if not all(accepted):
             raise VerificationFailed
         return value
+
+    def _decrypted(self, unblinded: int, unmasking: Unmasking) -> int:
+        """Modulo q, the scaled value with its errors."""
+        first, second = (weighted(row, self._secret) for row in unmasking.residues)
+        return unblinded + number_of(first, second)
 
 
 def _unmasking(parameters: CkksParameters, label: Label, prices: NDArray[np.int32]) -> NDArray[np.uint64]:

@@ -41,9 +41,10 @@ class CkksDecryptor:
             raise ParameterError(f"{len(labels)} labels and {len(tag_keys)} tag keys do not match")
         sealed, pads = self._parsed(ciphertext), self._parsed(pad_sum)
         well_formed = sealed is not None and pads is not None
-        blinded = self._signed(sealed) - self._signed(pads) + self._masks(labels, tag_keys)
+        unblinded = self._signed(sealed) - self._signed(pads)
+        decrypted = self._decrypted(unblinded, self._secrets(labels, tag_keys))
         scale = total_scale(check_key, labels[0]) if labels else 1
-        opened = [nearest_multiple(number_of(first, second), scale) for first, second in blinded.T.tolist()]
+        opened = [nearest_multiple(number_of(first, second), scale) for first, second in decrypted.T.tolist()]
         total = self._total(opened)
         accepted = (
             well_formed,
@@ -67,18 +68,26 @@ class CkksDecryptor:
         """Zeros to work on in place of malformed bytes."""
         return np.zeros((2, self._coefficients), dtype=np.int64) if residues is None else residues.astype(np.int64)
 
-    def _masks(self, labels: Sequence[Label], secret_keys: Sequence[Secret]) -> NDArray[np.int64]:
-        """Secrets add up: one product with each a that occurs, one for every number among the reports."""
+    def _secrets(
+        self, labels: Sequence[Label], secret_keys: Sequence[Secret]
+    ) -> Sequence[tuple[Label, NDArray[np.float64]]]:
+        """Secrets add up: one sum for each a that occurs, with a label that names it; every number has its own."""
         sums: dict[bytes, tuple[Label, NDArray[np.float64]]] = {}
         for label, key in zip(labels, secret_keys, strict=True):
             nothing = np.zeros(self._parameters.degree)
             _, secrets = sums.setdefault(label.encode_without_meter(Use.A), (label, nothing))
             secrets += secret_polynomial(self._parameters, key, label)
-        masks = np.zeros((2, self._coefficients), dtype=np.int64)
-        for label, secrets in sums.values():
-            product = times_public(self._parameters, label, transformed(self._parameters, secrets))
-            masks += product[:, : self._coefficients].astype(np.int64)
-        return masks
+        return list(sums.values())
+
+    def _decrypted(
+        self, unblinded: NDArray[np.int64], secrets: Sequence[tuple[Label, NDArray[np.float64]]]
+    ) -> NDArray[np.int64]:
+        """Residues (2, coefficients), in no particular range, of scaled values and errors."""
+        decrypted = unblinded.copy()
+        for label, secret in secrets:
+            product = times_public(self._parameters, label, transformed(self._parameters, secret))
+            decrypted += product[:, : self._coefficients].astype(np.int64)
+        return decrypted
 
     def _total(self, opened: Sequence[Opened]) -> Total:
         intervals, slots = self._layout.intervals, [value for value, _ in opened[:-SPARE]]

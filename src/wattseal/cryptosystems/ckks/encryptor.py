@@ -39,7 +39,7 @@ class MeterSealer:
         self._secret = transformed(parameters, secret.astype(np.float64))
 
     def seal(self, values: NDArray[np.int64], scale: int, label: Label) -> bytes:
-        """One coefficient a value.
+        """One coefficient a value. The scale belongs to the content: a label has one.
 
         Raises PlaintextError for values out of range or too many, ParameterError for a label of another meter or key.
         """

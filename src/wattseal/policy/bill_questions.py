@@ -1,0 +1,213 @@
+"""Which bills may be opened: what the aggregator, the decryptor and the unblinder check alike, each on its own memory.
+
+Every one of them compiles the functionals itself, from the tariff that was registered with it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Source, Span
+from wattseal.policy.shares import Functional
+from wattseal.policy.tenures import Tenure, tenures
+from wattseal.protocol.billing import BillSegment, BillStatement
+from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted
+from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.roster import Roster, RosterRow
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.time import MINUTES_PER_DAY
+
+CycleMinutes = tuple[int, int]
+
+
+class Asked(NamedTuple):
+    """What one segment asks of one channel: the items, in the order of the compiled functionals of that channel."""
+
+    meter: MeterId
+    channel: Channel
+    items: tuple[Item, ...]
+
+
+class Memory(Protocol):
+    """What one party remembers: its own ledger, seen as the rules need it."""
+
+    def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
+        """By billing cycle, of every cycle of which something was released."""
+
+    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
+        """Meters that no granted total tells apart, of every day among `windows`."""
+
+
+class Registered(NamedTuple):
+    """A tariff, and the window in which it was registered with this party."""
+
+    tariff: Tariff
+    since: Window
+
+
+@dataclass(frozen=True)
+class Bills:
+    """A statement with what it means here: `rosters` are all of its region, in order of time."""
+
+    statement: BillStatement
+    registered: Registered
+    rosters: Sequence[Roster]
+    key: KeyNotice
+
+    @cached_property
+    def minutes(self) -> CycleMinutes:
+        """Beginning and end of the cycle. Raises MalformedMessage."""
+        return self.statement.cycle.minutes
+
+    @cached_property
+    def windows(self) -> range:
+        """UTC days that the cycle touches."""
+        start, end = self.minutes
+        return range(start // MINUTES_PER_DAY, -(-end // MINUTES_PER_DAY))
+
+    @cached_property
+    def roster(self) -> Roster:
+        """The one in force on the cycle's last day. Raises Contradiction if the statement is about another."""
+        begun = [roster for roster in self.rosters if roster.effective <= self.windows[-1]]
+        if not begun or begun[-1].fingerprint != self.statement.roster_digest:
+            raise Contradiction("the statement is not about the roster in force at the end of its cycle")
+        return begun[-1]
+
+    @cached_property
+    def compiled(self) -> tuple[Compiled, ...]:
+        """By segment; those that cover the same time and channels share the work. Raises MalformedMessage."""
+        alike: dict[tuple[int, int, tuple[Channel, ...]], Compiled] = {}
+        found = []
+        for segment in self.statement.segments:
+            place = (segment.start, segment.end, segment.channels)
+            if place not in alike:
+                alike[place] = self.statement.compiled(segment, self.registered.tariff, self.roster)
+            found.append(alike[place])
+        return tuple(found)
+
+    def asked(self) -> list[Asked]:
+        """By segment and channel, in the order of the statement."""
+        return [
+            Asked(segment.meter, report.channel, _items(compiled, segment, report.channel, report.number))
+            for segment, compiled in zip(self.statement.segments, self.compiled, strict=True)
+            for report in segment.reports
+        ]
+
+    def check(self) -> None:
+        """Raises Contradiction or FunctionalNotPermitted for what no ledger needs to be asked about."""
+        statement, tariff = self.statement, self.registered.tariff
+        if statement.suite != Suite.CKKS or statement.key_id != self.key.key_id:
+            raise Contradiction("bills are under CKKS and the region's key period")
+        if not (self.key.first_window <= self.windows[0] and self.windows[-1] <= self.key.last_window):
+            raise Contradiction("the statement's key is not that of its cycle")
+        if self.registered.since > self.windows[-1]:
+            raise FunctionalNotPermitted("the tariff was registered after the cycle had ended")
+        if tariff.commodity != self.roster.commodity:
+            raise FunctionalNotPermitted("the tariff is not one of the region's commodity")
+        parts = segments_of(self.rosters, self.minutes)
+        for segment in statement.segments:
+            if (segment.start, segment.end) not in parts.get(segment.meter, ()):
+                raise Contradiction("a segment is not the part of the cycle that the roster's dates give its meter")
+            row = _row(self.rosters, segment)
+            if row.tariff != tariff.name or row.customer_class != tariff.customer_class:
+                raise FunctionalNotPermitted("a meter is not billed under this tariff")
+            if segment.channels != row.channels:
+                raise Contradiction("a segment has one report for each channel of its meter")
+
+
+def segments_of(rosters: Sequence[Roster], cycle: CycleMinutes) -> dict[MeterId, list[CycleMinutes]]:
+    """The parts of a cycle in which each meter was at its service point under one account, cut at UTC days."""
+    start, end = cycle
+    parts: dict[MeterId, list[CycleMinutes]] = {}
+    for history in tenures(rosters).values():
+        for tenure in history:
+            first, last = max(start, tenure.first * MINUTES_PER_DAY), min(end, _end(tenure))
+            if first < last:
+                parts.setdefault(tenure.meter, []).append((first, last))
+    return parts
+
+
+def _end(tenure: Tenure) -> int:
+    return 1 << 31 if tenure.last is None else (tenure.last + 1) * MINUTES_PER_DAY
+
+
+def _row(rosters: Sequence[Roster], segment: BillSegment) -> RosterRow:
+    """Of the last roster that has the meter within its segment."""
+    last = (segment.end - 1) // MINUTES_PER_DAY
+    rows = [roster.by_meter.get(segment.meter) for roster in rosters if roster.effective <= last]
+    found = next((row for row in reversed(rows) if row is not None), None)
+    if found is None:
+        raise Contradiction("a segment is of a meter that the roster does not have")
+    return found
+
+
+def _items(compiled: Compiled, segment: BillSegment, channel: Channel, number: int) -> tuple[Item, ...]:
+    source = Source(Kind.CYCLE, segment.start, number)
+    minutes = compiled.segment.interval_minutes
+    return tuple(
+        Item(source, Functional.of(segment.start, minutes, one.y, amount=one.item.mode is Mode.AMOUNT))
+        for one in compiled.functionals
+        if one.item.channel is channel
+    )
+
+
+def permit_bills(bills: Bills, memory: Memory, rules: BillRules) -> list[Asked]:
+    """What the statement asks, if all of it is permitted. Raises Refused, Contradiction or MalformedMessage.
+
+    What it raises for names no meter.
+    """
+    bills.check()
+    asked = [one for one in bills.asked() if one.items]
+    changes: dict[Channel, dict[MeterId, tuple[BillBook, BillBook]]] = {}
+    for one in asked:
+        books = memory.books(one.meter, one.channel)
+        _check_disjoint(books, bills.minutes)
+        of_channel = changes.setdefault(one.channel, {})
+        before, so_far = of_channel.get(one.meter, (books.get(bills.minutes, BillBook()),) * 2)
+        large = bills.roster.unit.factor > 1 or bills.registered.tariff.customer_class == "large"
+        of_channel[one.meter] = before, rules.permit(so_far, one.items, sums_only=large)
+    for channel, of_channel in changes.items():
+        _check_neighbors(bills, channel, of_channel, memory, rules)
+    return asked
+
+
+def _check_disjoint(books: Mapping[CycleMinutes, BillBook], cycle: CycleMinutes) -> None:
+    if any(start < cycle[1] and cycle[0] < end and (start, end) != cycle for start, end in books):
+        raise FunctionalNotPermitted("billing cycles of one meter do not overlap")
+
+
+def _check_neighbors(
+    bills: Bills,
+    channel: Channel,
+    changes: Mapping[MeterId, tuple[BillBook, BillBook]],
+    memory: Memory,
+    rules: BillRules,
+) -> None:
+    """In every atom that a billed meter is in.
+
+    Of neighbors under the same tariff, what it may tell of them counts as told. Those under another are counted by what
+    was released: a later bill of theirs that would break this is refused then.
+    """
+    of_tariff = _usual_span(bills, channel)
+    billed_alike = {row.meter for row in bills.roster.rows if row.tariff == bills.registered.tariff.name}
+    books = {meter: memory.books(meter, channel) for atom in memory.atoms(channel, bills.windows) for meter in atom}
+    for atom in {atom for atom in memory.atoms(channel, bills.windows) if not atom.isdisjoint(changes)}:
+        registered = {meter: of_tariff if meter in billed_alike else NOTHING for meter in atom}
+        held = {meter: Held.of(books[meter].values(), registered[meter]) for meter in atom}
+        pairs = []
+        for meter in atom & changes.keys():
+            others = [book for cycle, book in books[meter].items() if cycle != bills.minutes]
+            pairs.append((held[meter], Held.of([*others, changes[meter][1]], registered[meter])))
+        rules.permit_among(Neighbors.of(held.values()), pairs)
+
+
+def _usual_span(bills: Bills, channel: Channel) -> Span:
+    """What the longest of the statement's segments asks of the channel."""
+    longest = max(bills.statement.segments, key=lambda segment: segment.end - segment.start)
+    compiled = bills.compiled[bills.statement.segments.index(longest)]
+    functionals = (item.functional for item in _items(compiled, longest, channel, 0))
+    return Span.of((one, False) for one in functionals if isinstance(one, Functional))

@@ -1,0 +1,264 @@
+"""What exactly is asked to be opened of single meters: bill statements, the aggregator's numbers, pads and releases.
+
+One statement is a billing run: up to 1,000 segments of one region, cycle and tariff. Every role compiles the
+functionals from the tariff that was registered with it, so a statement names the tariff and never a price.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
+
+from nacl.signing import SigningKey
+from pydantic import AfterValidator, Field, model_validator
+
+from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
+from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
+from wattseal.protocol.ids import Channel, KeyIdField, MeterField, NumberField, RegionField, Role
+from wattseal.protocol.release import Head, Purpose, SignedHead, Token
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.signing import sign, verify
+from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.calendar import zone_of
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.compile import Compiled, Segment, compile_tariff
+from wattseal.protocol.tariff.model import Tariff
+
+MOST_SEGMENTS = 1_000
+NUMBER_BYTES = 14
+"""Of a number modulo the CKKS modulus: what each functional of each segment comes to, sealed and as a pad."""
+
+_MOST_NUMBERS = 1 << 20
+_FIRST = date(1970, 1, 1)
+Minute = Annotated[int, Field(ge=0, lt=1 << 31)]
+LocalDay = Annotated[int, Field(ge=0, lt=1 << 21)]
+"""Days of the local calendar since 1970-01-01."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zone_of(name)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+Timezone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
+
+
+class SegmentReport(Message):
+    """A cycle report of one channel, by its number."""
+
+    channel: Channel
+    number: NumberField
+
+
+class BillSegment(Message):
+    """One meter's part of a cycle: tenure x installation x cycle, in minutes since 1970 UTC."""
+
+    meter: MeterField
+    start: Minute
+    end: Minute
+    reports: Annotated[Many[SegmentReport], Field(min_length=1, max_length=2)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("a segment ends after it begins")
+        if list(self.channels) != sorted(set(self.channels)):
+            raise ValueError("reports are sorted by channel, each once")
+        return self
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return tuple(report.channel for report in self.reports)
+
+
+class BillQuestion(Message):
+    """What a collector asks the aggregator for: bills of these meters over one cycle, `first` to before `after`."""
+
+    region: RegionField
+    tariff: Bytes32
+    mode: Mode
+    timezone: Timezone
+    first: LocalDay
+    after: LocalDay
+    meters: Annotated[Many[MeterField], Field(min_length=1, max_length=MOST_SEGMENTS)]
+
+    @property
+    def cycle(self) -> Cycle:
+        """Raises MalformedMessage for a cycle that is too short or too long."""
+        return _cycle(self.first, self.after, self.timezone)
+
+
+class BillStatement(Message):
+    """The segments whose functionals are opened, each from its numbered reports, under which key and roster."""
+
+    version: Literal[1] = 1
+    kind: Literal["bills"] = "bills"
+    region: RegionField
+    tariff: Bytes32
+    mode: Mode
+    timezone: Timezone
+    first: LocalDay
+    after: LocalDay
+    suite: Annotated[int, Field(ge=0, le=255)]
+    key_id: KeyIdField
+    roster_digest: Bytes32
+    segments: Annotated[Many[BillSegment], Field(min_length=1, max_length=MOST_SEGMENTS)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        places = [(segment.meter, segment.start) for segment in self.segments]
+        if places != sorted(set(places)):
+            raise ValueError("segments are sorted by meter and start, each once")
+        return self
+
+    @property
+    def cycle(self) -> Cycle:
+        """Raises MalformedMessage for a cycle that is too short or too long."""
+        return _cycle(self.first, self.after, self.timezone)
+
+    def compiled(self, segment: BillSegment, tariff: Tariff, roster: Roster) -> Compiled:
+        """The functionals of a segment. Raises MalformedMessage if the tariff or the region does not fit it."""
+        try:
+            part = Segment(
+                start=segment.start,
+                end=segment.end,
+                interval_minutes=roster.interval_minutes,
+                timezone=self.timezone,
+                channels=segment.channels,
+                read_unit=roster.unit.factor,
+            )
+            return compile_tariff(tariff, part, tariff.modes(self.mode))
+        except UsageError as error:
+            raise MalformedMessage(str(error)) from None
+
+    def item(self, segment: BillSegment) -> Digest:
+        """What attempts are counted by: which reports of whom, which functionals; not how it was put."""
+        content = {
+            "meter": segment.meter,
+            "segment": [segment.start, segment.end],
+            "reports": [[report.channel, report.number] for report in segment.reports],
+            "kind": self.kind,
+            "tariff": self.tariff.hex(),
+            "mode": self.mode,
+        }
+        return hashlib.sha256(b"wattseal/1 bill item\0" + canonical_json(content)).digest()
+
+
+def _cycle(first: int, after: int, timezone: str) -> Cycle:
+    try:
+        return Cycle(_FIRST + timedelta(days=first), _FIRST + timedelta(days=after), timezone)
+    except UsageError as error:
+        raise MalformedMessage(str(error)) from None
+
+
+def local_day(day: date) -> int:
+    return (day - _FIRST).days
+
+
+class BillApproval(Message):
+    """The aggregator's word that this statement and this payload belong together; holds no number."""
+
+    statement: Bytes
+    payload_digest: Bytes32
+    signature: Signature
+
+    def opened(self, aggregator: bytes) -> BillStatement:
+        """Raises SignatureInvalid or MalformedMessage."""
+        verify(aggregator, "bill answer", _signed(self.statement, self.payload_digest), self.signature)
+        return BillStatement.from_bytes(self.statement)
+
+
+class BillAnswer(Message):
+    """The statement; one number for each functional of each segment, in order; flagged intervals of each segment."""
+
+    statement: Bytes
+    numbers: Annotated[Bytes, Field(max_length=_MOST_NUMBERS)]
+    flagged: Annotated[Many[Count], Field(max_length=MOST_SEGMENTS)]
+    signature: Signature
+
+    @classmethod
+    def issue(
+        cls, statement: BillStatement, numbers: Sequence[bytes], flagged: tuple[int, ...], key: SigningKey
+    ) -> Self:
+        body, joined = statement.to_bytes(), b"".join(numbers)
+        signature = sign(key, "bill answer", _signed(body, _payload_digest(joined, flagged)))
+        return cls(statement=body, numbers=joined, flagged=flagged, signature=signature)
+
+    @property
+    def approval(self) -> BillApproval:
+        digest = _payload_digest(self.numbers, self.flagged)
+        return BillApproval(statement=self.statement, payload_digest=digest, signature=self.signature)
+
+
+def _payload_digest(numbers: bytes, flagged: tuple[int, ...]) -> bytes:
+    return hashlib.sha256(hashlib.sha256(numbers).digest() + canonical_json(flagged)).digest()
+
+
+def _signed(statement: bytes, payload_digest: bytes) -> bytes:
+    return hashlib.sha256(statement).digest() + payload_digest
+
+
+def split_numbers(joined: bytes, counts: Sequence[int]) -> list[list[bytes]]:
+    """Numbers by segment, of which the i-th has `counts[i]`. Raises MalformedMessage for a wrong length."""
+    if len(joined) != NUMBER_BYTES * sum(counts):
+        raise MalformedMessage("there is not one number for each functional of each segment")
+    numbers = [joined[place : place + NUMBER_BYTES] for place in range(0, len(joined), NUMBER_BYTES)]
+    ends = [sum(counts[: position + 1]) for position in range(len(counts))]
+    return [numbers[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+class BillReleaseRequest(Message):
+    """Collector to decryptor, as for totals."""
+
+    purpose: Purpose
+    answer: BillAnswer
+    unblinder_token: Token
+    seen: Annotated[Many[SignedHead], Field(max_length=2)] = ()
+
+
+class BillPadRequest(Message):
+    """Decryptor to unblinder: the statement and its approval, never a number of the aggregator's."""
+
+    purpose: Purpose
+    approval: BillApproval
+    token: Token
+    head: SignedHead
+    seen: Annotated[Many[SignedHead], Field(max_length=3)] = ()
+
+
+class BillPadGrant(Message):
+    """Unblinder to decryptor: one number for each functional of each segment, in order; heads as for totals."""
+
+    statement_digest: Bytes32
+    numbers: Annotated[Bytes, Field(max_length=_MOST_NUMBERS)]
+    head: SignedHead
+    seen: Annotated[Many[SignedHead], Field(max_length=1)] = ()
+
+
+class BillResult(Message):
+    """Of one segment: whole cents of amounts and exact sums, one a functional; none if it did not open."""
+
+    values: Annotated[Many[int], Field(max_length=64)]
+    opened: bool
+
+
+class BillRelease(Message):
+    """The opened results of a statement, in the order of its segments; the same statement gets the same bytes."""
+
+    version: Literal[1] = 1
+    statement: Bytes
+    purpose: Purpose
+    results: Annotated[Many[BillResult], Field(max_length=MOST_SEGMENTS)]
+    flagged: Many[Count]
+    decryptor_head: SignedHead
+    unblinder_head: SignedHead
+
+    def check_heads(self, decryptor: bytes, unblinder: bytes) -> None:
+        """Raises SignatureInvalid unless each half signed its own head."""
+        ours = self.decryptor_head.opened(Head, decryptor)
+        theirs = self.unblinder_head.opened(Head, unblinder)
+        if (ours.role, theirs.role) != (Role.DECRYPTOR, Role.UNBLINDER):
+            raise SignatureInvalid("a head of the release is of the other half")

@@ -1,0 +1,217 @@
+"""What a bill statement may ask: of whom, over which part of the cycle, under which tariff, beside which neighbors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.policy.rosters import REGION, roster, row
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, permit_bills, segments_of
+from wattseal.policy.bills import BillBook, BillRules
+from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport, local_day
+from wattseal.protocol.errors import (
+    Contradiction,
+    FunctionalNotPermitted,
+    MalformedMessage,
+    RankExhausted,
+    ShareTooLarge,
+)
+from wattseal.protocol.ids import Channel, MeterId, Suite, Window
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.toml_file import packaged
+from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
+
+ZONE = "America/Los_Angeles"
+MAY = Cycle(date(2026, 5, 1), date(2026, 5, 31), ZONE)
+FIRST = parse_window("2026-04-01")
+BASIC, OTHER = packaged("E-1"), packaged("E-TOU-D")
+KEY = KeyNotice(key_id=7, suite=3, public_key=b"", first_window=FIRST, last_window=Window(FIRST + 365))
+RULES = BillRules(4)
+
+
+def homes(effective: Window = FIRST, tariff: Tariff = BASIC, count: int = 6, **changes: dict[str, Any]) -> Roster:
+    """Meters m0 to m5 in one cohort, all under one tariff; `changes` by meter."""
+    names = [f"m{number}" for number in range(count)]
+    rows = [row(name, "town", **{"tariff": tariff.name, **changes.get(name, {})}) for name in names]
+    return roster(rows, effective=effective, suite=int(Suite.MASKING))
+
+
+def segment(meter: str, start: int | None = None, end: int | None = None, number: int = 0) -> BillSegment:
+    begins, ends = MAY.minutes
+    return BillSegment(
+        meter=MeterId(meter),
+        start=begins if start is None else start,
+        end=ends if end is None else end,
+        reports=(SegmentReport(channel=Channel.DELIVERED, number=number),),
+    )
+
+
+def bills(
+    *segments: BillSegment,
+    tariff: Tariff = BASIC,
+    rosters: tuple[Roster, ...] = (),
+    since: Window = FIRST,
+    cycle: Cycle = MAY,
+    key: KeyNotice = KEY,
+    **changes: Any,  # noqa: ANN401 - any field's value
+) -> Bills:
+    known = rosters or (homes(tariff=tariff),)
+    fields: dict[str, Any] = {
+        "region": REGION,
+        "tariff": tariff.fingerprint,
+        "mode": Mode.AMOUNT,
+        "timezone": ZONE,
+        "first": local_day(cycle.first),
+        "after": local_day(cycle.after),
+        "suite": int(Suite.CKKS),
+        "key_id": 7,
+        "roster_digest": known[-1].fingerprint,
+        "segments": segments,
+    }
+    return Bills(BillStatement(**{**fields, **changes}), Registered(tariff, since), known, key)
+
+
+@dataclass
+class Remembered:
+    """One party's memory, kept as plainly as it can be."""
+
+    released: dict[tuple[MeterId, Channel], dict[CycleMinutes, BillBook]] = field(default_factory=dict)
+    groups: list[frozenset[MeterId]] = field(default_factory=list)
+
+    def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
+        return self.released.get((meter, channel), {})
+
+    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
+        assert windows[0] * MINUTES_PER_DAY <= MAY.minutes[0] < MAY.minutes[1] <= (windows[-1] + 1) * MINUTES_PER_DAY
+        return self.groups if channel is Channel.DELIVERED else []
+
+    def grant(self, asked: Bills) -> None:
+        for one in permit_bills(asked, self, RULES):
+            books = self.released.setdefault((one.meter, one.channel), {})
+            before = books.get(asked.minutes, BillBook())
+            books[asked.minutes] = RULES.permit(before, one.items)
+
+
+def refused(asked: Bills, error: type[Exception], match: str, memory: Remembered | None = None) -> None:
+    with pytest.raises(error, match=match):
+        permit_bills(asked, memory or Remembered(), RULES)
+
+
+def test_a_bill_and_again_the_same() -> None:
+    memory = Remembered()
+    memory.grant(bills(segment("m0"), segment("m1")))
+    memory.grant(bills(segment("m0"), segment("m1")))
+    books = {meter: memory.books(MeterId(meter), Channel.DELIVERED) for meter in ("m0", "m1", "m2")}
+    assert {meter: [len(book.items) for book in held.values()] for meter, held in books.items()} == {
+        "m0": [3],  # two amounts, and the energy that the baseline credit needs
+        "m1": [3],
+        "m2": [],
+    }
+    assert books["m0"].keys() == {MAY.minutes}
+
+
+def test_a_month_of_reruns_uses_the_rank_budget_up() -> None:
+    """Threat A6: each number is another result."""
+    memory = Remembered()
+    for number in range(2):
+        memory.grant(bills(segment("m0", number=number)))
+    refused(bills(segment("m0", number=2)), RankExhausted, "8 independent results", memory)
+
+
+def test_neighbors_with_another_tariff_do_not_hide_a_meter() -> None:
+    """Threat E43: known totals less the others' bills would be this meter's peak hours."""
+    alone: Any = {"m0": {"tariff": OTHER.name}}
+    asked = bills(segment("m0"), tariff=OTHER, rosters=(homes(tariff=BASIC, **alone),))
+    group = frozenset(MeterId(f"m{number}") for number in range(6))
+    Remembered().grant(asked)
+    together = Remembered(groups=[group])
+    for meter in ("m1", "m2", "m3"):
+        together.grant(bills(segment(meter), rosters=(homes(tariff=BASIC, **alone),)))
+    permit_bills(bills(segment("m0"), tariff=OTHER), Remembered(groups=[group]), RULES)
+    few = Remembered(groups=[frozenset({MeterId("m0"), MeterId("m1")})])
+    refused(asked, ShareTooLarge, "neighbors", few)
+
+
+def test_the_tariff_is_the_one_of_the_meters_row() -> None:
+    refused(
+        bills(segment("m0"), tariff=OTHER, rosters=(homes(tariff=BASIC),)), FunctionalNotPermitted, "not billed under"
+    )
+    other_class = homes(m0={"customer_class": "commercial"})
+    refused(bills(segment("m0"), rosters=(other_class,)), FunctionalNotPermitted, "not billed under")
+    refused(bills(segment("m0"), rosters=(homes(m0={"tariff": None}),)), FunctionalNotPermitted, "not billed under")
+
+
+def test_a_tariff_is_registered_before_its_cycle_ends() -> None:
+    last = Window(MAY.minutes[1] // MINUTES_PER_DAY)
+    permit_bills(bills(segment("m0"), since=last), Remembered(), RULES)
+    refused(bills(segment("m0"), since=Window(last + 1)), FunctionalNotPermitted, "after the cycle had ended")
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"suite": 3}, "under CKKS"),
+        ({"key_id": 8}, "key period"),
+        ({"roster_digest": bytes(32)}, "roster in force at the end"),
+        ({"key": KEY.model_copy(update={"last_window": Window(FIRST + 30)})}, "not that of its cycle"),
+        ({"key": KEY.model_copy(update={"first_window": Window(FIRST + 31)})}, "not that of its cycle"),
+    ],
+)
+def test_what_contradicts_the_region(changes: dict[str, Any], match: str) -> None:
+    refused(bills(segment("m0"), **changes), Contradiction, match)
+
+
+@pytest.mark.parametrize(("start", "end"), [(15, 0), (0, -15), (-15, 0), (0, 15)])
+def test_a_segment_is_neither_longer_nor_shorter_than_its_tenure(start: int, end: int) -> None:
+    begins, ends = MAY.minutes
+    refused(bills(segment("m0", begins + start, ends + end)), Contradiction, "not the part of the cycle")
+    refused(bills(segment("nobody")), Contradiction, "not the part of the cycle")
+
+
+def test_every_channel_of_a_meter_is_billed() -> None:
+    both = homes(m0={"channels": tuple(Channel)})
+    refused(bills(segment("m0"), rosters=(both,)), Contradiction, "one report for each channel")
+
+
+def test_an_exchange_makes_two_segments_and_a_move_too() -> None:
+    day = parse_window("2026-05-11")
+    cut, (start, end) = day * MINUTES_PER_DAY, MAY.minutes
+    exchanged = homes(day, m1={"account": "next", "tenure_since": day})
+    new = row("m9", "town", tariff=BASIC.name, service_point="point of m0", account="account of m0", installed=day)
+    after = roster([*exchanged.rows[1:], new], effective=day, suite=int(Suite.MASKING))
+    rosters = (homes(), after)
+    parts = segments_of(rosters, MAY.minutes)
+    assert parts[MeterId("m0")] == [(start, cut)]
+    assert parts[MeterId("m9")] == [(cut, end)]
+    assert parts[MeterId("m1")] == [(start, cut), (cut, end)]
+    asked = (segment("m0", end=cut), segment("m1", end=cut), segment("m1", start=cut), segment("m9", start=cut))
+    memory = Remembered()
+    memory.grant(bills(*asked, rosters=rosters))
+    refused(bills(segment("m1"), rosters=rosters), Contradiction, "not the part of the cycle")
+
+
+def test_cycles_of_a_meter_do_not_overlap() -> None:
+    """Else the difference of two bills would be a day."""
+    memory = Remembered()
+    memory.grant(bills(segment("m0")))
+    later = Cycle(date(2026, 5, 2), date(2026, 6, 1), ZONE)
+    shifted = segment("m0", *later.minutes)
+    refused(bills(shifted, cycle=later), FunctionalNotPermitted, "do not overlap", memory)
+    june = Cycle(date(2026, 5, 31), date(2026, 6, 30), ZONE)
+    assert permit_bills(bills(segment("m0", *june.minutes), cycle=june), _Anywhere(memory.released), RULES)
+
+
+class _Anywhere(Remembered):
+    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
+        return []
+
+
+def test_a_cycle_of_odd_length() -> None:
+    with pytest.raises(MalformedMessage, match="27 to 33"):
+        permit_bills(bills(segment("m0"), after=local_day(date(2026, 5, 20))), Remembered(), RULES)
