@@ -146,3 +146,10 @@ def test_a_file_that_is_no_state(tmp_path: Path) -> None:
     (tmp_path / "fleet" / "fleet.sqlite").write_bytes(b"something else entirely, of some length" * 10)
     with pytest.raises(UsageError, match=r"fleet\.sqlite"):
         FleetState(tmp_path / "fleet")
+
+
+def test_what_is_pending_is_cut_by_bytes_but_never_to_nothing(tmp_path: Path) -> None:
+    with FleetState(tmp_path / "fleet") as state:
+        slots = state.reserve("delivered", START, [(MeterId(f"m{number}"), b"content") for number in range(4)])
+        state.keep_sealed([(slot, bytes(100)) for slot in slots])
+        assert [len(state.pending(10, most_bytes)) for most_bytes in (0, 99, 199, 200, 399, 1000)] == [1, 1, 1, 2, 3, 4]

@@ -69,6 +69,9 @@ def prepare(
     suite: int = int(Suite.PAILLIER_3072),
     exchange: Annotated[list[str] | None, typer.Option(help="METER@DATE: another meter there, from that day.")] = None,
     move: Annotated[list[str] | None, typer.Option(help="METER@DATE: another account there, from that day.")] = None,
+    tariff_name: Annotated[
+        str | None, typer.Option("--tariff", help="Name of the tariff that all accounts are billed under.")
+    ] = None,
 ) -> None:
     """Make the meters' keys and the roster that names them; one more roster for each day of an exchange or move."""
     from wattseal.meter_sim.orders import Neighborhoods
@@ -100,7 +103,7 @@ def prepare(
     )
     neighborhoods = Neighborhoods(root=root, leaf_size=leaf_size, apart=apart)
     changes = _takeovers("--exchange", exchange or []), _takeovers("--move", move or [])
-    typer.echo(json.dumps(order(fleet, roster, region, suite, settings, neighborhoods, *changes)))
+    typer.echo(json.dumps(order(fleet, roster, region, suite, settings, neighborhoods, *changes, tariff_name)))
 
 
 @cli.command()
@@ -119,16 +122,23 @@ def send(
     ] = Backend.OURS,
     faults: Annotated[Path | None, typer.Option(help="File of troubles (TOML): docs/faults.md.")] = None,
     windows_closed: Annotated[bool, typer.Option(help="Send what these troubles make late, too.")] = False,
+    cycle: Annotated[
+        str | None, typer.Option(help="FIRST..AFTER: a billing cycle of local dates, sent in one report a meter.")
+    ] = None,
+    cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycle.")] = "UTC",
 ) -> None:
-    """Enrol with both halves, then seal and upload every day of reads."""
+    """Enrol with both halves, then seal and upload every day of reads, and a billing cycle's reads."""
     from wattseal.meter_sim.faults import load_faults
     from wattseal.meter_sim.orders import Peers, Sending
     from wattseal.meter_sim.orders import send as order
+    from wattseal.protocol.tariff.bill import parse_cycle
 
     log_to_stderr()
     peers = Peers(aggregator, decryptor, unblinder, tokens, trust)
     troubles = None if faults is None else load_faults(faults)
-    typer.echo(json.dumps(order(fleet, peers, Sending(plain_totals, patience, backend, troubles, windows_closed))))
+    billed = None if cycle is None else parse_cycle(cycle, cycle_timezone)
+    how = Sending(plain_totals, patience, backend, troubles, windows_closed, billed)
+    typer.echo(json.dumps(order(fleet, peers, how)))
 
 
 def _mapping(columns: list[str]) -> dict[str, str]:

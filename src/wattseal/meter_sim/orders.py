@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from wattseal.cryptosystems.backend import Backend
+from wattseal.cryptosystems.ckks.scales import Cycle as CycleMinutes
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID, layout_for
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, read_private, sole_use
+from wattseal.meter_sim.cycles import CycleReads, CycleSealer, batches
 from wattseal.meter_sim.days import Days, Troubles
 from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.fault_plan import Plan
@@ -30,16 +32,19 @@ from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.sources import Source, SourceSettings, open_source
 from wattseal.meter_sim.state import FleetState
 from wattseal.meter_sim.uploader import Uploader
+from wattseal.policy.bill_questions import segments_of
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import MalformedMessage, UsageError
 from wattseal.protocol.ids import CohortId, HalfRole, RegionId, Role, Suite, Window
 from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
-from wattseal.protocol.report import Report
+from wattseal.protocol.report import FlagReason, Report
 from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.time import window_date
 from wattseal.protocol.trust import TrustAnchors
 
+_CYCLES_AT_ONCE = 500
 _SETTINGS, _ROSTERS = "settings", "rosters"
 # Canonical JSON has none.
 _BETWEEN_ROSTERS = b"\n"
@@ -92,6 +97,7 @@ def prepare(
     neighborhoods: Neighborhoods,
     exchanges: Takeovers,
     moves: Takeovers,
+    tariff: str | None = None,
 ) -> dict[str, object]:
     """Make the fleet's keys and write its rosters for countersigning. Facts about the reads come back.
 
@@ -101,7 +107,7 @@ def prepare(
         source = open_source(settings)
     place = _region(region, suite, source, settings.unit)
     customers: CustomerClass = "large" if place.unit.factor > 1 else "residential"
-    homes = Homes(source, neighborhoods.cohort_of(source.meters), exchanges, moves, customers)
+    homes = Homes(source, neighborhoods.cohort_of(source.meters), exchanges, moves, customers, tariff)
     with sole_use(private_directory(directory), 0), FleetState(directory) as state:
         rosters = make_rosters(state, homes, place)
         state.keep_fact(_SETTINGS, settings.model_dump_json().encode())
@@ -146,13 +152,17 @@ def _region(name: str, suite: int, source: Source, unit: Unit) -> Region:
 
 @dataclass(frozen=True)
 class Sending:
-    """How a fleet's reads are sent. `faults` are its troubles; late ones leave once the windows are closed."""
+    """How a fleet's reads are sent. `faults` are its troubles; late ones leave once the windows are closed.
+
+    Of a billing `cycle`, each meter also sends its segments' reads in one report, if none of them is missing.
+    """
 
     plain_totals: Path | None
     patience_s: float
     backend: Backend
     faults: Faults | None
     windows_closed: bool
+    cycle: Cycle | None = None
 
 
 def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
@@ -178,16 +188,43 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         # By the names that homes have in the source: no home changes its cohort.
         totals = resources.enter_context(PlainTotals.open(how.plain_totals, state, first))
         days = Days(source, layout, place.unit, troubles)
+        cycle = None if how.cycle is None else _BilledCycle(how.cycle, rosters, place, state)
         for parts in _with_progress(days):
-            fleet.seal(map(installed.on_their_day, parts))
+            there = [installed.on_their_day(part) for part in parts]
+            fleet.seal(there)
             uploader.send_pending()
             totals.add(parts)
+            if cycle is not None:
+                cycle.reads.add(there, cycle.meters)
         return {
+            **({} if cycle is None else cycle.send(state, place, notice, uploader)),
             "sealed_reports": fleet.sealed_reports,
             "sealed_bytes": fleet.sealed_bytes,
             "too_large": days.too_large,
             "outcomes": state.outcomes(),
             "troubles": {} if troubles is None else troubles.summary.counts(),
+        }
+
+
+class _BilledCycle:
+    """The fleet's part in one billing cycle."""
+
+    def __init__(self, cycle: Cycle, rosters: Sequence[Roster], region: Region, state: FleetState) -> None:
+        self.minutes = cycle.minutes
+        self.meters = {meter.name: meter.meter for meter in state.meters()}
+        self.reads = CycleReads(segments_of(rosters, self.minutes), region.interval_minutes)
+
+    def send(self, state: FleetState, region: Region, notice: KeyNotice, uploader: Uploader) -> dict[str, object]:
+        sealer = CycleSealer(state, region, notice.key_id, CycleMinutes(*self.minutes))
+        parts = self.reads.parts()
+        whole = [part for part in parts if not (part.reasons == FlagReason.MISSING).any()]
+        for some in batches(whole, _CYCLES_AT_ONCE):
+            sealer.seal(some)
+            uploader.send_pending()
+        return {
+            "cycle_reports": sealer.sealed_reports,
+            "cycle_bytes": sealer.sealed_bytes,
+            "incomplete_cycles": len(parts) - len(whole),
         }
 
 

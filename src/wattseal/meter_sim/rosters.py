@@ -56,6 +56,7 @@ class Homes:
     exchanges: Takeovers = field(default_factory=dict)
     moves: Takeovers = field(default_factory=dict)
     customer_class: CustomerClass = "residential"
+    tariff: str | None = None
 
     def __post_init__(self) -> None:
         for name, windows in (*self.exchanges.items(), *self.moves.items()):
@@ -97,6 +98,7 @@ class Homes:
             cohort=self.cohort_of[name],
             channels=self.source.channels_of(name),
             customer_class=self.customer_class,
+            tariff=self.tariff,
             installed=installed,
             tenure_since=tenure_since,
         )

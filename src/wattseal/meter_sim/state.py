@@ -17,7 +17,7 @@ from nacl.signing import SigningKey
 from wattseal.edge.database import open_database
 from wattseal.edge.private_files import private_directory
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import MeterId, checked_id
+from wattseal.protocol.ids import Kind, MeterId, checked_id
 from wattseal.protocol.report import MAX_NUMBER
 
 _SCHEMA = """
@@ -26,13 +26,15 @@ CREATE TABLE IF NOT EXISTS meters (
     meter TEXT PRIMARY KEY, name TEXT UNIQUE, identity BLOB, sealing BLOB, pad_key BLOB, tag_key BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS check_keys (month TEXT PRIMARY KEY, key BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
-    meter TEXT, channel TEXT, start INTEGER, number INTEGER, content BLOB, state TEXT, sealed BLOB, reason TEXT,
-    PRIMARY KEY (meter, channel, start, number)) STRICT, WITHOUT ROWID;
+    meter TEXT, channel TEXT, start INTEGER, number INTEGER, kind INTEGER, content BLOB, state TEXT, sealed BLOB,
+    reason TEXT, PRIMARY KEY (meter, channel, start, number, kind)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (start) WHERE state = 'sealed';
 """
 
 
 _SALT = "salt of meter ids"
+MOST_BYTES = 6 << 20
+"""Of reports that are sent together: the aggregator takes 8 MiB a request."""
 _ERROR_KEY = "error key"
 
 
@@ -57,12 +59,13 @@ class MeterRow(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A place in the outbox: one number of one meter's day and channel."""
+    """A place in the outbox: one number of one meter's day, or segment of a cycle, and channel."""
 
     meter: MeterId
     channel: str
     start: int
     number: int
+    kind: Kind = Kind.DAILY
 
 
 class FleetState:
@@ -126,24 +129,26 @@ class FleetState:
     def check_keys(self) -> dict[str, bytes]:
         return dict(self._database.execute("SELECT month, key FROM check_keys"))
 
-    def reserve(self, channel: str, start: int, contents: Sequence[tuple[MeterId, bytes]]) -> list[Slot]:
+    def reserve(
+        self, channel: str, start: int, contents: Sequence[tuple[MeterId, bytes]], kind: Kind = Kind.DAILY
+    ) -> list[Slot]:
         """Take, durably, a number for each meter whose content is new, before anything is encrypted.
 
         Nothing is taken for content that was sealed before. A number that was reserved but never sealed, by a
         process that died between, stays unused. Raises UsageError when a meter has no number left.
         """
-        latest = self._latest(channel, start)
+        latest = self._latest(channel, start, kind)
         slots: list[tuple[Slot, bytes]] = []
         for meter, content in contents:
             number, known, state = latest.get(meter, (-1, b"", ""))
             if known == content and state != State.RESERVED:
                 continue
             if number >= MAX_NUMBER:
-                raise UsageError(f"meter {meter} has no report number left for that day")
-            slots.append((Slot(meter, channel, start, number + 1), content))
+                raise UsageError(f"meter {meter} has no report number left for that day or cycle")
+            slots.append((Slot(meter, channel, start, number + 1, kind), content))
         with self._transaction():
             self._database.executemany(
-                "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, 'reserved', NULL, NULL)",
+                "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, 'reserved', NULL, NULL)",
                 [(*slot, content) for slot, content in slots],
             )
         return [slot for slot, _ in slots]
@@ -152,21 +157,28 @@ class FleetState:
         """Keep the sealed bytes: from here on only these are ever sent under their numbers."""
         query = (
             "UPDATE outbox SET state = 'sealed', sealed = ? WHERE state = 'reserved'"
-            " AND meter = ? AND channel = ? AND start = ? AND number = ?"
+            " AND meter = ? AND channel = ? AND start = ? AND number = ? AND kind = ?"
         )
         with self._transaction():
             self._database.executemany(query, [(body, *slot) for slot, body in sealed])
 
-    def pending(self, most: int) -> list[tuple[Slot, bytes]]:
-        """Sealed reports that were not acknowledged, oldest day first."""
-        query = "SELECT meter, channel, start, number, sealed FROM outbox WHERE state = 'sealed' ORDER BY start LIMIT ?"
-        return [(Slot(*row[:4]), row[4]) for row in self._database.execute(query, (most,))]
+    def pending(self, most: int, most_bytes: int = MOST_BYTES) -> list[tuple[Slot, bytes]]:
+        """Sealed reports that were not acknowledged, oldest day first: at least one, if there is one."""
+        columns = "meter, channel, start, number, kind, sealed"
+        query = f"SELECT {columns} FROM outbox WHERE state = 'sealed' ORDER BY start LIMIT ?"  # noqa: S608
+        found: list[tuple[Slot, bytes]] = []
+        for meter, channel, start, number, kind, sealed in self._database.execute(query, (most,)):
+            most_bytes -= len(sealed)
+            if found and most_bytes < 0:
+                break
+            found.append((Slot(meter, channel, start, number, Kind(kind)), sealed))
+        return found
 
     def settle(self, outcomes: Iterable[tuple[Slot, State, str]]) -> None:
         """Final state and the aggregator's word for each report; its bytes are not needed any more."""
         query = (
             "UPDATE outbox SET state = ?, reason = ?, sealed = NULL"
-            " WHERE meter = ? AND channel = ? AND start = ? AND number = ?"
+            " WHERE meter = ? AND channel = ? AND start = ? AND number = ? AND kind = ?"
         )
         with self._transaction():
             self._database.executemany(query, [(state, reason, *slot) for slot, state, reason in outcomes])
@@ -176,9 +188,10 @@ class FleetState:
         rows = self._database.execute("SELECT reason, COUNT(*) FROM outbox WHERE reason IS NOT NULL GROUP BY reason")
         return dict(rows)
 
-    def _latest(self, channel: str, start: int) -> dict[str, tuple[int, bytes, str]]:
-        query = "SELECT meter, number, content, state FROM outbox WHERE channel = ? AND start = ? ORDER BY number"
-        rows = self._database.execute(query, (channel, start))
+    def _latest(self, channel: str, start: int, kind: Kind) -> dict[str, tuple[int, bytes, str]]:
+        columns = "meter, number, content, state"
+        query = f"SELECT {columns} FROM outbox WHERE channel = ? AND start = ? AND kind = ? ORDER BY number"  # noqa: S608
+        rows = self._database.execute(query, (channel, start, kind))
         return {meter: (number, content, state) for meter, number, content, state in rows}
 
     def _transaction(self) -> sqlite3.Connection:

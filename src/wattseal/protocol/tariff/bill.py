@@ -50,6 +50,15 @@ class Cycle:
         return first_minute(self.first, zone), first_minute(self.after, zone)
 
 
+def parse_cycle(text: str, timezone: str) -> Cycle:
+    """A cycle from its dates, such as 2026-03-02..2026-04-01. Raises UsageError."""
+    first, _, after = text.partition("..")
+    try:
+        return Cycle(date.fromisoformat(first), date.fromisoformat(after), timezone)
+    except ValueError:
+        raise UsageError(f"cycle {text[:40]!a}: not two dates such as 2026-03-02..2026-04-01") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     """What a bill depends on besides reads: a baseline territory and a program of the tariff's, if any."""
