@@ -72,6 +72,14 @@ def test_unknown_meters_are_counted(tmp_path: Path) -> None:
     assert steps(file, DAY, meters=()) == []
 
 
+def test_steps_off_the_grid_are_counted(tmp_path: Path) -> None:
+    rows = ["00:00", "00:30", "00:50", "01:00", "01:15", "02:00"]
+    text = "".join(f"{meter},2026-03-09T{time}:00Z,5\n" for meter in "ab" for time in rows)
+    file = opened(tmp_path, HEADER + text)
+    found = [[file.steps_off_grid(meters, minutes) for minutes in (5, 15, 30, 60)] for meters in ("", "a", "ab")]
+    assert found == [[0, 0, 0, 0], [0, 2, 4, 5], [0, 4, 8, 10]]
+
+
 def test_one_read_is_no_step(tmp_path: Path) -> None:
     assert steps(opened(tmp_path, HEADER + "a,2026-03-09T00:00:00Z,5\n"), DAY) == []
 

@@ -1,6 +1,8 @@
 """Replay of whole files: days, joining, steps, clocks, and a real household's year."""
 
 import csv
+import tracemalloc
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -283,4 +285,33 @@ def test_random_reads_come_back(tmp_path: Path, minutes: int, meters: set[str], 
         writer = csv.writer(file)
         writer.writerow(["meter", "interval_start", "delivered_wh"])
         writer.writerows([name, time.isoformat(), wh] for (name, _, time), wh in rows)
-    assert reads_of(open_replay([tmp_path / "r.csv"], ReplayOptions(interval_minutes=minutes))) == expected
+    replay = open_replay([tmp_path / "r.csv"], ReplayOptions(interval_minutes=minutes))
+    assert reads_of(replay) == expected
+    daily: Counter[tuple[str, date]] = Counter()
+    for (name, _, time), wh in expected.items():
+        daily[name, time.date()] += wh
+    assert (replay.largest_read, replay.largest_day) == (max(expected.values()), max(daily.values()))
+
+
+def test_the_largest_day_is_of_one_channel(tmp_path: Path) -> None:
+    rows = [f"a,{stamp(15 * slot)},{1 + slot},{100 if slot == 3 else 0}\n" for slot in range(4)]
+    path = write(tmp_path / "a.csv", "meter,interval_start,delivered_wh,received_wh\n" + "".join(rows))
+    replay = open_replay([path], ReplayOptions())
+    assert (replay.largest_read, replay.largest_day) == (100, 100)
+
+
+def test_no_whole_interval_has_no_largest_day(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", long_csv({("a", 0): 5, ("a", 5): 6}))
+    replay = open_replay([path], ReplayOptions(interval_minutes=15))
+    assert (replay.incomplete, replay.largest_read, replay.largest_day) == (2, 0, 0)
+
+
+def test_a_mistyped_year_takes_no_memory(tmp_path: Path) -> None:
+    reads = {(f"m{number}", minutes): 1 for number in range(500) for minutes in (0, 15)}
+    path = write(tmp_path / "a.csv", long_csv(reads) + "m0,1971-01-05T00:00:00Z,1\n")
+    tracemalloc.start()
+    replay = open_replay([path], ReplayOptions())
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (replay.last_day - replay.first_day, replay.largest_day) == (20_144, 2)
+    assert peak_bytes < 16 << 20  # a number for each meter and day would take 80 MB

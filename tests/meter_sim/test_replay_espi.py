@@ -1,5 +1,6 @@
 """Green Button files that are damaged or hostile: each refusal names the line, and none fills the memory."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.meter_sim.feeds import (
     ATOM,
+    METER,
     READING,
     block,
     entry,
@@ -54,6 +56,12 @@ MIB = 1 << 20
         (read(S, "five"), "value 'five' is not a number"),
         (read(S, 1 << 41), "is not a decimal number of at most 2^40 Wh"),
         (read(S, "5</e:value><e:value>6"), "IntervalReading has an element twice"),
+        (read(S, "1<e:x>5</e:x>2"), "IntervalReading has an element within the text of another"),
+        (read(S, "<x/>12"), "IntervalReading has an element within the text of another"),
+        (read(f"17<x/>{S}", 5), "IntervalReading has an element within the text of another"),
+        (read(S, 5, "9<x/>00"), "IntervalReading has an element within the text of another"),
+        (read(S, 5, quality="1<x/>2"), "quality has an element within its text"),
+        (read(S, 5, quality="8</e:quality><e:quality>0"), "ReadingQuality has quality twice"),
         (
             read(S, 5).replace("<e:start>", "<e:begin>").replace("/e:start>", "/e:begin>"),
             "IntervalReading has no start",
@@ -90,6 +98,8 @@ def test_overlapping_readings(tmp_path: Path) -> None:
         ({"powerOfTenMultiplier": 13}, "powerOfTenMultiplier 13 is beyond 12"),
         ({"powerOfTenMultiplier": -13}, "powerOfTenMultiplier -13 is beyond 12"),
         ({"commodity": "9" * 99}, "is not a code"),
+        ({"powerOfTenMultiplier": "0<e:x/>3"}, "powerOfTenMultiplier has an element within its text"),
+        ({"uom": "72</e:uom><e:uom>38"}, "ReadingType has uom twice"),
     ],
 )
 def test_bad_reading_types(tmp_path: Path, fields: dict[str, int | str | None], why: str) -> None:
@@ -120,6 +130,8 @@ def test_bad_reading_types(tmp_path: Path, fields: dict[str, int | str | None], 
             3,
             "id of the UsagePoint: meter name is empty",
         ),
+        ((point(name="a<x/>b"), meter_reading(), reading_type(), block(GOOD)), 2, "id has an element within its text"),
+        ((point(name="a</id><id>b"), meter_reading(), reading_type(), block(GOOD)), 2, "entry has id twice"),
         ((point(name="x" * 65), meter_reading(), reading_type(), block(GOOD)), 3, "is longer than 64 bytes"),
         ((entry(GOOD, "/x"),), 3, "IntervalReading is not in the IntervalBlock of an entry's content"),
         ((entry(f"<e:IntervalBlock><e:a>{GOOD}</e:a></e:IntervalBlock>", "/x"),), 3, "is not in the IntervalBlock"),
@@ -200,6 +212,39 @@ def test_document_types_and_entities(tmp_path: Path, document_type: str, used: s
     message = refusal(save(tmp_path, f"{document_type}{OPEN}<entry>{used}</entry></feed>"))
     assert "document type" in message or "not well-formed XML" in message
     assert len(message) < 300
+
+
+OUTSIDE = [
+    "<!DOCTYPE feed SYSTEM '{}'>",
+    "<!DOCTYPE feed PUBLIC '-//X//Y' '{}'>",
+    "<!DOCTYPE feed SYSTEM '{}' [<!ENTITY a 'b'>]>",
+    "<!DOCTYPE feed [<!ENTITY % p SYSTEM '{}'> %p;]>",
+    "<!DOCTYPE feed [<!ENTITY a SYSTEM '{}'>]>",
+]
+
+
+@pytest.mark.parametrize("document_type", OUTSIDE)
+def test_a_refusal_does_not_tell_of_files_outside(tmp_path: Path, document_type: str) -> None:
+    there, absent = tmp_path / "there.dtd", tmp_path / "absent.dtd"
+    there.write_text("no declaration")
+    for outside in (there.as_uri(), there.name, absent.as_uri(), absent.name):
+        path = save(tmp_path, document_type.format(outside) + household(GOOD).replace(METER, "&a;"))
+        assert refusal(path) == f"{path}: has a document type; files with entities or a DTD are not read"
+
+
+@pytest.mark.parametrize("document_type", OUTSIDE)
+def test_files_outside_are_not_opened(tmp_path: Path, document_type: str) -> None:
+    """A named pipe that nobody writes to would hold for ever whoever opens it: hence a process of its own."""
+    os.mkfifo(tmp_path / "pipe")
+    path = save(tmp_path, document_type.format((tmp_path / "pipe").as_uri()) + household(GOOD).replace(METER, "&a;"))
+    script = (
+        "import pathlib, sys\n"
+        "from wattseal.meter_sim.replay import ReplayError, ReplayOptions, open_replay\n"
+        "try:\n    open_replay([pathlib.Path(sys.argv[1])], ReplayOptions())\n"
+        "except ReplayError as error:\n    print(error)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script, path], check=True, capture_output=True, text=True, timeout=60)
+    assert told.stdout == f"{path}: has a document type; files with entities or a DTD are not read\n"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,24 @@ def test_neighbors_have_no_other_channel() -> None:
         assert (len(delivered.meters), len(received.meters)) == (40, 1)
 
 
+def test_registers_beside_reads_are_counted(tmp_path: Path) -> None:
+    """One step of the meter begins off the grid of its reads, one ends there; the other meter's are not its own."""
+    reads, registers = tmp_path / "reads.csv", tmp_path / "registers.csv"
+    reads.write_text("meter,interval_start,delivered_wh\na,2026-03-09T00:00:00Z,1\na,2026-03-09T00:30:00Z,2\n")
+    times = ["00:00", "00:30", "00:45", "01:00"]
+    rows = [f"{meter},2026-03-09T{time}:00Z,5\n" for meter in "ab" for time in times]
+    registers.write_text("meter,time,delivered_index_wh\n" + "".join(rows))
+    settings = SourceSettings(
+        simulated=0, seed=1, interval_minutes=30, first_day=None, days=None, paths=(reads,), registers=registers
+    )
+    assert open_source(settings).notes == {
+        "rounded_reads": 0,
+        "register_reads": 8,
+        "registers_of_other_meters": 1,
+        "register_steps_off_grid": 2,
+    }
+
+
 @pytest.mark.parametrize("seed", [-1, 1 << 64])
 def test_seeds_are_bounded(seed: int) -> None:
     with pytest.raises(ValueError, match="seed"):

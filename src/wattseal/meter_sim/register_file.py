@@ -48,6 +48,11 @@ class RegisterFile:
         """How many of the file's meters are none of these."""
         return len(self.meters.difference(meters))
 
+    def steps_off_grid(self, meters: Collection[str], interval_minutes: int) -> int:
+        """How many steps of these meters begin or end within an interval, so that no sum of reads is theirs."""
+        ends_on_grid = (pl.col(end) % interval_minutes == 0 for end in ("start", "end"))
+        return len(self.steps.filter(pl.col("meter").is_in(list(meters)), ~pl.all_horizontal(ends_on_grid)))
+
     def steps_of_day(self, day: int, channel: str, meters: tuple[str, ...]) -> RegisterSteps:
         """Steps of these meters that end in a UTC day (since 1970), its end included and its beginning not."""
         ends = self.steps["end"]

@@ -7,7 +7,6 @@ type, entity, network access or deep tree is taken, and what has been read is dr
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import polars as pl
@@ -89,6 +88,14 @@ def read_feed(path: Path) -> tuple[list[Entry], Readings]:
     return _Stream(path).read()
 
 
+class _Malformed(Exception):
+    """What is wrong with an element; the stream adds the name of the file."""
+
+    def __init__(self, element: "etree._Element", what: str) -> None:
+        super().__init__(what)
+        self.line = element.sourceline
+
+
 class _Stream:
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -98,6 +105,7 @@ class _Stream:
         self._open: list[etree._Element] = []  # feed, then content and block of the latest reading
 
     def read(self) -> tuple[list[Entry], Readings]:
+        # Not with collect_ids=False: libxml2 then loads what a document type names, whatever load_dtd says.
         parser = etree.XMLPullParser(
             events=("end",),
             tag=(_READING, _ENTRY),
@@ -105,7 +113,6 @@ class _Stream:
             load_dtd=False,
             no_network=True,
             huge_tree=False,
-            collect_ids=False,
             remove_comments=True,
             remove_pis=True,
             remove_blank_text=True,
@@ -113,13 +120,16 @@ class _Stream:
         try:
             self._feed(parser)
             root = parser.close()
+            if not self._open:
+                self._check_root(root)
+        except _Malformed as fault:
+            raise ReplayError(f"{self._path}, line {fault.line}: {fault}") from fault
         except etree.XMLSyntaxError as error:
             first = parser.feed_error_log[0]  # the exception may only tell what came of it
             raise ReplayError(
                 f"{self._path}, line {first.line}: not well-formed XML: {first.message.splitlines()[0]}"
             ) from error
         if not self._open:
-            self._check_root(root)
             raise ReplayError(f"{self._path}: the feed has no entries")
         return self._entries, self._columns.readings()
 
@@ -151,22 +161,21 @@ class _Stream:
             return
         if element.getparent() is not self._open[-1]:
             self._enter(element)
-        if not self._columns.take(element):
-            self._fault(element, "IntervalReading has an element twice")
+        self._columns.take(element)
 
     def _check_root(self, root: "etree._Element") -> None:
         if root.getroottree().docinfo.internalDTD is not None:
             raise ReplayError(f"{self._path}: has a document type; files with entities or a DTD are not read")
         if root.tag != _FEED:
-            self._fault(root, f"root element is {etree.QName(root).localname}; expected an Atom feed")
+            raise _Malformed(root, f"root element is {_name(root)}; expected an Atom feed")
 
     def _enter(self, reading: "etree._Element") -> None:
         ancestors = list(reading.iterancestors())
         if [ancestor.tag for ancestor in ancestors] != [_BLOCK, _CONTENT, _ENTRY, _FEED]:
-            self._fault(reading, "IntervalReading is not in the IntervalBlock of an entry's content")
+            raise _Malformed(reading, "IntervalReading is not in the IntervalBlock of an entry's content")
         block, content, _, root = ancestors
         if self._open[1:] and content is not self._open[1]:
-            self._fault(content, _TWO_CONTENTS)
+            raise _Malformed(content, _TWO_CONTENTS)
         self._open = [root, content, block]
 
     def _drop(self) -> None:
@@ -176,21 +185,18 @@ class _Stream:
 
     def _take_entry(self, entry: "etree._Element") -> None:
         if entry.getparent() is not self._open[0]:
-            self._fault(entry, "entry is not directly in the feed")
+            raise _Malformed(entry, "entry is not directly in the feed")
         contents = entry.findall(_CONTENT)
         if len(contents) > 1:
-            self._fault(entry, _TWO_CONTENTS)
+            raise _Malformed(entry, _TWO_CONTENTS)
         del self._open[1:]
         readings, self._before = self._columns.count - self._before, self._columns.count
         resource = contents[0][-1] if contents and len(contents[0]) else None
         kind = None if resource is None else _KINDS.get(resource.tag)
         if readings and kind != "IntervalBlock":
-            self._fault(entry, "entry holds more than its IntervalBlocks")
+            raise _Malformed(entry, "entry holds more than its IntervalBlocks")
         if resource is not None and kind is not None:
             self._entries.append(_entry_of(entry, resource, kind, readings))
-
-    def _fault(self, element: "etree._Element", what: str) -> NoReturn:
-        raise ReplayError(f"{self._path}, line {element.sourceline}: {what}")
 
 
 def _entry_of(entry: "etree._Element", resource: "etree._Element", kind: str, readings: int) -> Entry:
@@ -200,13 +206,29 @@ def _entry_of(entry: "etree._Element", resource: "etree._Element", kind: str, re
     return Entry(
         line=resource.sourceline,
         kind=kind,
-        id=(entry.findtext(f"{_ATOM}id") or "").strip(),
+        id=(_text(entry, f"{_ATOM}id") or "").strip(),
         own=next(iter(hrefs.get("self", ())), None),
         up=next(iter(hrefs.get("up", ())), None),
         related=frozenset(hrefs.get("related", ())),
-        fields={name: resource.findtext(where) for name, where in _FIELDS[kind].items()},
+        fields={name: _text(resource, where) for name, where in _FIELDS[kind].items()},
         readings=readings,
     )
+
+
+def _text(parent: "etree._Element", where: str) -> str | None:
+    """The text of the one element there, None if there is none."""
+    found = parent.findall(where)
+    if not found:
+        return None
+    if len(found) > 1:
+        raise _Malformed(found[1], f"{_name(parent)} has {_name(found[1])} twice")
+    if len(found[0]):
+        raise _Malformed(found[0], f"{_name(found[0])} has an element within its text")
+    return found[0].text or ""
+
+
+def _name(element: "etree._Element") -> str:
+    return str(etree.QName(element).localname)
 
 
 class _Columns:
@@ -222,23 +244,29 @@ class _Columns:
     def count(self) -> int:
         return self._packed_count + len(self._rows)
 
-    def take(self, reading: "etree._Element") -> bool:
-        """Whether no element occurs twice. The innermost loop of replay: flat, and without calls of our own."""
+    def take(self, reading: "etree._Element") -> None:
+        """The innermost loop of replay: flat, and without calls of our own but for qualities."""
         found: dict[str, str | None] = {}
-        leaves = 0
+        leaves = within = 0
         for child in reading:
             tag = child.tag
             if tag == _PERIOD:
                 for leaf in child:
                     found[leaf.tag] = leaf.text
                     leaves += 1
+                    within += len(leaf)
             elif tag == _QUALITY:
-                self._qualities.append((self.count, (child.findtext(_CODE) or "").strip()))
+                self._qualities.append((self.count, (_text(child, _CODE) or "").strip()))
             else:
                 found[tag] = child.text
                 leaves += 1
+                if tag == _VALUE:
+                    within += len(child)
+        if len(found) < leaves:
+            raise _Malformed(reading, "IntervalReading has an element twice")
+        if within:
+            raise _Malformed(reading, "IntervalReading has an element within the text of another")
         self._rows.append((found.get(_START), found.get(_DURATION), found.get(_VALUE), reading.sourceline))
-        return len(found) == leaves
 
     def pack(self, at_least: int) -> None:
         if len(self._rows) < at_least:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wattseal.meter_sim.reads import CHANNELS, ReplayError
 from wattseal.meter_sim.replay_espi import Entry, Readings, read_feed
 from wattseal.meter_sim.replay_layout import READ_MINUTES, Reads
-from wattseal.meter_sim.replay_text import ABSENT, BAD, Energies, energy_fault, name_fault, parse_energies
+from wattseal.meter_sim.replay_text import ABSENT, BAD, YEAR_10000_S, Energies, energy_fault, name_fault, parse_energies
 from wattseal.protocol.ids import Channel
 from wattseal.protocol.time import MINUTES_PER_DAY
 
@@ -41,7 +41,6 @@ _CHILD = {"UsagePoint": "MeterReading", "MeterReading": "IntervalBlock"}
 _RECEIVED_FLOW = "19"
 _ELECTRICITY = "0"
 _LARGEST_POWER = 12
-_LARGEST_S = 253_402_300_800  # the year 10000
 _ORDINARY = {"", "0", "14", "17", "18", "19"}  # valid, raw, validated, verified, revenue quality
 _PROJECTED = "12"
 _QUALITIES = {
@@ -242,7 +241,7 @@ def _steps(feed: _Feed, kept: NDArray[np.int64], seconds: NDArray[np.int64]) -> 
 def _starts(feed: _Feed, kept: NDArray[np.int64]) -> NDArray[np.uint32]:
     texts = feed.readings.starts.gather(kept)
     seconds = _whole(texts)
-    bad = (seconds < MINUTES_PER_DAY * 60) | (seconds >= _LARGEST_S) | (seconds % 60 != 0)
+    bad = (seconds < MINUTES_PER_DAY * 60) | (seconds >= YEAR_10000_S) | (seconds % 60 != 0)
     if bad.any():
         first = int(bad.argmax())
         start = int(seconds[first])

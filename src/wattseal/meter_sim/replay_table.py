@@ -13,14 +13,27 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from wattseal.meter_sim.reads import ReplayError
+from wattseal.meter_sim.replay_text import YEAR_10000_S
+from wattseal.protocol.roster import MAX_METERS
 
 _BLOCK_BYTES = 4 << 20
+_SHOWN = 40  # of a type, which may have names of any length
+_MAX_COLUMNS = 1 + MAX_METERS  # of the widest table: times, and a roster's meters
 _TEXT = pa.dictionary(pa.int32(), pa.string())
+_IS_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_IS_OTHER = (
+    pa.types.is_null,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal128,
+    pa.types.is_timestamp,
+)
 
 
 @dataclass(frozen=True)
@@ -58,21 +71,26 @@ class Table:
 
     def _text_column(self, index: int) -> pa.ChunkedArray:
         column = self.columns[index]
-        if column.type == _TEXT:
+        if self.is_csv:
             return column
+        place = f"{self.path}, column {self.header[index]!r}"
         try:
-            plain = column.cast(pa.string()) if pa.types.is_null(column.type) else column
-            cells = plain.dictionary_encode().unify_dictionaries().combine_chunks()
-            cells.validate(full=True)  # Parquet readers take any bytes for text
-            distinct = _as_text(pl.Series(pl.from_arrow(cells.dictionary))).fill_null("")
-        except (pa.ArrowNotImplementedError, TypeError) as error:
-            raise ReplayError(
-                f"{self.path}, column {self.header[index]!r}: of type {column.type}; expected text, numbers or times"
-            ) from error
-        except pa.ArrowInvalid as error:
-            raise ReplayError(f"{self.path}, column {self.header[index]!r}: {_first_line(error)}") from error
-        texts = pa.DictionaryArray.from_arrays(cells.indices, distinct.to_arrow().cast(pa.string()))
-        return pa.chunked_array([texts])
+            if not _is_usable(column.type):
+                raise ReplayError(f"{place}: of type {str(column.type)[:_SHOWN]!r}; expected text, numbers or times")
+            if pa.types.is_timestamp(column.type):
+                column = _in_utc(column)
+                self._check_years(index, column)
+            return _as_texts(column)
+        except (pa.ArrowException, UnicodeDecodeError) as error:  # a zone may be named with any bytes
+            raise ReplayError(f"{place}: {_first_line(error)}") from error
+
+    def _check_years(self, index: int, times: pa.ChunkedArray) -> None:
+        """Before polars writes them as text, which it cannot do with all that Arrow holds."""
+        seconds = times.cast(pa.timestamp("s", times.type.tz), safe=False).cast(pa.int64())
+        far = pc.or_(pc.less(seconds, 0), pc.greater_equal(seconds, YEAR_10000_S))
+        row = pc.index(far, True).as_py()
+        if row >= 0:
+            raise ReplayError(f"{self.place(row)}, column {self.header[index]!r}: time is not between 1970 and 9999")
 
     def place(self, row: int) -> str:
         """Where a data row (from 0) is, for an error message."""
@@ -95,35 +113,43 @@ def read_table(path: Path) -> Table:
         table = _read_parquet(path) if is_parquet(head) else _read_csv(path)
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror or _first_line(error)}") from error
-    _check_header(path, table.header)
     if not table.rows:
         raise ReplayError(f"{path}: no rows")
     return table
 
 
-def _check_header(path: Path, header: tuple[str, ...]) -> None:
+def _header(path: Path, fields: Sequence[str]) -> tuple[str, ...]:
+    """Checked before the columns are read: each takes its share of every block."""
+    if len(fields) > _MAX_COLUMNS:
+        raise ReplayError(f"{path}: {len(fields)} columns; at most {_MAX_COLUMNS}, times and {MAX_METERS} meters")
+    if len(fields) < 2:
+        many = "one column only" if fields else "no columns"
+        raise ReplayError(f"{path}: {many}; expected times and energy, separated by commas")
+    header = tuple(name.strip() for name in fields)
     name, count = Counter(header).most_common(1)[0]
     if count > 1:
         raise ReplayError(f"{path}: column {name!r} occurs more than once")
-    if len(header) < 2:
-        raise ReplayError(f"{path}: one column only; expected times and energy, separated by commas")
+    return header
 
 
 def _read_parquet(path: Path) -> Table:
     try:
-        table = pa_parquet.read_table(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
+        with pa_parquet.ParquetFile(path) as file:
+            header = _header(path, file.schema_arrow.names)
+            columns = file.read().columns
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ReplayError(f"{path}: not a readable Parquet file: {_first_line(error)}") from error
-    return Table(path, tuple(name.strip() for name in table.column_names), table.columns, is_csv=False)
+    return Table(path, header, columns, is_csv=False)
 
 
 def _read_csv(path: Path) -> Table:
-    header_line, header = next(records(path), (0, []))
-    if not header:
+    header_line, fields = next(records(path), (0, []))
+    if not fields:
         raise ReplayError(f"{path}: no rows")
-    check_utf8(path, header_line, header)
+    check_utf8(path, header_line, fields)
+    header = _header(path, fields)
     names = [str(i) for i in range(len(header))]
-    width = sum(map(len, header)) + len(header)
+    width = sum(map(len, fields)) + len(fields)
     try:
         table = pa_csv.read_csv(
             path,
@@ -134,7 +160,7 @@ def _read_csv(path: Path) -> Table:
     except pa.ArrowInvalid as error:
         _raise_csv_fault(path, len(header))
         raise ReplayError(f"{path}: {_first_line(error)}") from error
-    return Table(path, tuple(name.strip() for name in header), table.columns, is_csv=True)
+    return Table(path, header, table.columns, is_csv=True)
 
 
 def records(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -160,17 +186,39 @@ def check_utf8(path: Path, line: int, fields: list[str]) -> None:
         raise ReplayError(f"{path}, line {line}: not UTF-8")
 
 
-def _as_text(values: pl.Series) -> pl.Series:
-    """Numbers as their shortest exact decimals, times as RFC 3339; TypeError for anything else."""
-    kind = values.dtype
-    if isinstance(kind, pl.Datetime):
-        zone = "" if kind.time_zone is None else "Z"
-        in_utc = values if kind.time_zone is None else values.dt.convert_time_zone("UTC")
-        return in_utc.dt.to_string("%Y-%m-%dT%H:%M:%S%.f") + zone
-    if kind.is_numeric() or kind in (pl.String, pl.Null):
-        return values.cast(pl.String)
-    raise TypeError(kind)
+def _is_usable(kind: pa.DataType) -> bool:
+    """Of Arrow's types, those that polars takes without a panic, which is no Exception."""
+    if pa.types.is_dictionary(kind):
+        return any(is_kind(kind.value_type) for is_kind in _IS_TEXT)
+    return any(is_kind(kind) for is_kind in (*_IS_TEXT, *_IS_OTHER))
+
+
+def _in_utc(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Arrow counts zoned times in UTC, whatever their zone is called; local ones stay as they are."""
+    return times if times.type.tz is None else times.cast(pa.timestamp(times.type.unit, "UTC"))
+
+
+def _as_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of type _TEXT: numbers as their shortest exact decimals, times as RFC 3339, '' for null in the dictionary."""
+    cells = _encoded(column).unify_dictionaries().combine_chunks()
+    cells.validate(full=True)  # Parquet readers take any bytes for text
+    values = pl.Series(pl.from_arrow(cells.dictionary))
+    if isinstance(values.dtype, pl.Datetime):
+        zone = "" if values.dtype.time_zone is None else "Z"
+        values = values.dt.to_string("%Y-%m-%dT%H:%M:%S%.f") + zone
+    distinct = values.cast(pl.String).fill_null("").to_arrow().cast(pa.string())
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(cells.indices, distinct)])
+
+
+def _encoded(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """With a dictionary whose indices are of int32."""
+    if pa.types.is_null(cells.type):
+        return cells.cast(pa.string()).dictionary_encode()
+    if not pa.types.is_dictionary(cells.type):
+        return cells.dictionary_encode()
+    wide = [pa.DictionaryArray.from_arrays(part.indices.cast(pa.int32()), part.dictionary) for part in cells.chunks]
+    return pa.chunked_array(wide, pa.dictionary(pa.int32(), cells.type.value_type))
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return "".join(str(error).splitlines()[:1])

@@ -19,6 +19,7 @@ from wattseal.protocol.time import MINUTES_PER_DAY
 ABSENT = -1
 BAD = -2
 LARGEST_WH = 1 << 40
+YEAR_10000_S = 253_402_300_800  # years have four digits
 LARGEST_NAME_BYTES = 64
 
 _PLAIN = r"^\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)$"

@@ -178,6 +178,7 @@ class _WithRegisters:
             **source.notes,
             "register_reads": self._registers.reads,
             "registers_of_other_meters": others,
+            "register_steps_off_grid": self._registers.steps_off_grid(source.meters, source.interval_minutes),
         }
 
     def channels_of(self, meter: str) -> tuple[Channel, ...]:
