@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.protocol.samples import statement
+from tests.protocol.samples import bill_statement, statement
 from wattseal.collector.up import in_words
 from wattseal.protocol.codec import to_base64
 
@@ -11,8 +11,8 @@ STATEMENT = statement()
 DIGEST = STATEMENT.digest().hex()
 
 
-def entry(counter: int, kind: str, **body: str) -> dict[str, Any]:
-    return {"counter": counter, "kind": kind, "body": json.dumps(body), "hash": "h"}
+def entry(counter: int, of: str, **body: str) -> dict[str, Any]:
+    return {"counter": counter, "kind": of, "body": json.dumps(body), "hash": "h"}
 
 
 def test_entries_name_their_statement_and_the_reason() -> None:
@@ -29,6 +29,18 @@ def test_entries_name_their_statement_and_the_reason() -> None:
         ("8", "attempt", about, ""),
         ("9", "refusal", about, "verification-failed"),
     ]
+
+
+def test_bills_are_counted_and_nobody_is_named() -> None:
+    bills = bill_statement()
+    digest = bills.digest().hex()
+    rows = in_words(
+        [
+            entry(1, "intent", kind="bills", statement=to_base64(bills.to_bytes()), purpose="billing"),
+            entry(2, "release", statement=digest, release="r"),
+        ]
+    )
+    assert [row["about"] for row in rows] == ["2 bills 2026-03-01 to 2026-04-01 amount"] * 2
 
 
 def test_a_statement_from_before_the_listing_is_named_by_its_digest() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.commands.shell import ended, wattseal
 
 HEAVY = ("numpy", "polars", "matplotlib", "numba", "cryptography", "fastapi", "httpx", "nacl", "redis")
-COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "ledger", "roster"]
+COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "roster"]
 ROLES = {
     "aggregator": ["init", "countersign", "serve"],
     "keyserver": ["init", "countersign", "serve"],

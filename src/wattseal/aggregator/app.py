@@ -1,4 +1,4 @@
-"""The aggregator over HTTP: uploads, windows, encrypted totals."""
+"""The aggregator over HTTP: uploads, windows, encrypted totals and bills."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from wattseal import __version__
 from wattseal.aggregator.batching import Batcher
+from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.door import Door, Reason
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
@@ -33,11 +34,13 @@ from wattseal.edge.routes import (
     scoped,
 )
 from wattseal.policy.pack import Policy
-from wattseal.protocol.codec import Message
+from wattseal.protocol.billing import BillQuestion
+from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
+from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import Clock, parse_window, window_date
 
 UPLOAD_LIMIT = 8 << 20
@@ -68,7 +71,8 @@ class _Running:
         self.store = store
         self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days, backend=parts.backend)
         self.batcher = Batcher(store)
-        self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key)
+        self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock)
+        self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key, self.billing)
         self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours)
 
 
@@ -100,7 +104,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
     _collector_routes(app, parts)
     # A plain route: FastAPI's handling of parameters halves the throughput of uploads.
     app.router.routes.append(Route("/v1/reports", _upload(parts), methods=["POST"]))
-    bodies: dict[str, type[Message]] = {**INSTALLED, "/v1/totals": TotalQuestion}
+    bodies: dict[str, type[Message]] = {**INSTALLED, "/v1/totals": TotalQuestion, "/v1/bills": BillQuestion}
     describe(app, bodies, {"/v1/reports": "application/vnd.wattseal.reports"})
     return app
 
@@ -153,6 +157,17 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
         question = TotalQuestion.parse(await read_body(request, JSON_LIMIT))
         return Response(await _running(app).totals.answer(question), media_type=JSON)
 
+    @app.post("/v1/bills", dependencies=collector)
+    async def bills(request: Request) -> Response:
+        """Encrypted results of meters' billing cycles with their statement, signed. Body: BillQuestion."""
+        question = BillQuestion.parse(await read_body(request, JSON_LIMIT))
+        return Response(await _running(app).billing.answer(question), media_type=JSON)
+
+    @app.get("/v1/tariffs", dependencies=collector)
+    async def tariffs() -> Response:
+        """The tariffs that are registered here, by name, then revision."""
+        return json_response([_registered(tariff) for tariff in parts.registry.tariffs()])
+
     @app.get("/v1/regions", dependencies=collector)
     async def regions() -> Response:
         """The rosters known here: intervals, cohorts and how many meters each has."""
@@ -175,6 +190,16 @@ def _known(registry: Registry, region: str) -> None:
 async def _window(store: Store, region: str, window: Window) -> dict[str, object]:
     state, counts = await store.state(region, window), await store.counts(region, window)
     return {"date": window_date(window).isoformat(), "status": state.status, **counts}
+
+
+def _registered(tariff: Tariff) -> dict[str, str]:
+    return {
+        "name": tariff.name,
+        "revision": tariff.revision,
+        "digest": to_base64(tariff.fingerprint),
+        "class": tariff.customer_class,
+        "commodity": tariff.commodity,
+    }
 
 
 def _described(roster: Roster) -> dict[str, object]:

@@ -4,21 +4,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from wattseal.aggregator.schemes import evaluator_of, layout_of
 from wattseal.aggregator.store import Entry
 from wattseal.cryptosystems.backend import Backend
+from wattseal.cryptosystems.ckks.evaluator import CkksEvaluator
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UnknownSubject
-from wattseal.protocol.ids import Kind
+from wattseal.protocol.ids import Kind, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Header, Report, decode_report, unframe
-from wattseal.protocol.time import SECONDS_PER_DAY, Clock
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.tariff.compile import LONGEST_SEGMENT
+from wattseal.protocol.time import MINUTES_PER_DAY, SECONDS_PER_DAY, Clock
 
 MOST_REPORTS = 10_000
 CLOCK_SKEW_S = 300
 HORIZON_DAYS = 45
+SHORTEST_SEGMENT = MINUTES_PER_DAY
+"""Of less than a day no bill is permitted. And one a meter, at most, of this length or more ends on a UTC day, which is
+what the store keeps reports by.
+"""
+
+_KINDS = (Kind.DAILY, Kind.CYCLE)
 
 
 class Reason(StrEnum):
@@ -34,6 +44,7 @@ class Reason(StrEnum):
     UNKNOWN_KEY = "unknown-key"
     RETIRED_KEY = "retired-key"
     SUITE = "wrong-suite-or-layout"
+    SEGMENT = "not-a-segment"
     SIGNATURE = "signature-invalid"
     CIPHERTEXT = "not-a-ciphertext"
 
@@ -41,6 +52,18 @@ class Reason(StrEnum):
 @dataclass(frozen=True)
 class _Rejected(Exception):
     reason: Reason
+
+
+class _Checked(NamedTuple):
+    """A report that lacks but one check: whether its ciphertext is one of this arithmetic."""
+
+    report: Report
+    evaluator: Evaluator
+
+
+class _Form(NamedTuple):
+    evaluator: Evaluator
+    intervals: int
 
 
 class Door:
@@ -51,6 +74,7 @@ class Door:
         self._clock = clock
         self._horizon_days = horizon_days
         self._evaluator = lru_cache(maxsize=16)(partial(evaluator_of, backend=backend))
+        self._evaluator_of_cycle = lru_cache(maxsize=64)(CkksEvaluator)
 
     def admit(self, body: bytes) -> list[Entry | Reason]:
         """One entry or reason a framed report, in order. Raises Rejected for bad frames: then nothing enters."""
@@ -58,28 +82,27 @@ class Door:
         checked = [self._check(report, now) for report in unframe(body, MOST_REPORTS)]
         outside = set(self._not_ciphertexts(checked))
         return [
-            Reason.CIPHERTEXT if position in outside else found if isinstance(found, Reason) else _entry(found)
+            Reason.CIPHERTEXT if position in outside else found if isinstance(found, Reason) else _entry(found.report)
             for position, found in enumerate(checked)
         ]
 
-    def _check(self, body: bytes, now: float) -> Report | Reason:
+    def _check(self, body: bytes, now: float) -> _Checked | Reason:
         try:
             report = decode_report(body)
             self._check_time(report.header, now)
             self._check_key(report.header)
-            self._check_meter(report)
+            return _Checked(report, self._check_meter(report))
         except MalformedMessage:
             return Reason.MALFORMED
         except SignatureInvalid:
             return Reason.SIGNATURE
         except _Rejected as rejected:
             return rejected.reason
-        return report
 
     def _check_time(self, header: Header, now: float) -> None:
-        if header.kind is not Kind.DAILY:
+        if header.kind not in _KINDS:
             raise _Rejected(Reason.KIND)
-        over = (header.window + 1) * SECONDS_PER_DAY
+        over = header.end * 60
         if over > now + CLOCK_SKEW_S:
             raise _Rejected(Reason.EARLY)
         if self._horizon_days is not None and over + self._horizon_days * SECONDS_PER_DAY < now:
@@ -90,13 +113,13 @@ class Door:
             notice = self._registry.key(header.key_id)
         except UnknownSubject:
             raise _Rejected(Reason.UNKNOWN_KEY) from None
-        if not notice.first_window <= header.window <= notice.last_window:
+        if not notice.first_window <= header.window <= _last_day(header) <= notice.last_window:
             raise _Rejected(Reason.RETIRED_KEY)
 
-    def _check_meter(self, report: Report) -> None:
+    def _check_meter(self, report: Report) -> Evaluator:
         header = report.header
         try:
-            roster = self._registry.roster(header.region, header.window)
+            roster = self._registry.roster(header.region, _last_day(header))
         except UnknownSubject:
             raise _Rejected(Reason.UNKNOWN_REGION) from None
         row = roster.by_meter.get(header.meter)
@@ -104,33 +127,51 @@ class Door:
             raise _Rejected(Reason.UNKNOWN_METER)
         if header.channel not in row.channels:
             raise _Rejected(Reason.INACTIVE_CHANNEL)
-        notice = self._registry.key(header.key_id)
-        if (header.suite, header.layout_id) != (roster.suite, roster.layout_id) or header.suite != notice.suite:
-            raise _Rejected(Reason.SUITE)
-        if header.flags and header.flags[-1].start + header.flags[-1].length > layout_of(header.layout_id).intervals:
+        form = self._form_of_cycle(header, roster) if header.kind is Kind.CYCLE else self._form_of_day(header, roster)
+        if header.flags and header.flags[-1].start + header.flags[-1].length > form.intervals:
             raise _Rejected(Reason.MALFORMED)
         # Last, because it is the dearest: 80 % of the cost of taking a report.
         report.verify(row.identity_key)
+        return form.evaluator
 
-    def _not_ciphertexts(self, checked: list[Report | Reason]) -> Iterator[int]:
-        alike: dict[tuple[int, bytes], list[int]] = {}
+    def _form_of_day(self, header: Header, roster: Roster) -> _Form:
+        notice = self._registry.key(header.key_id)
+        if (header.suite, header.layout_id) != (roster.suite, roster.layout_id) or header.suite != notice.suite:
+            raise _Rejected(Reason.SUITE)
+        return _Form(self.evaluator(notice, header.layout_id), layout_of(header.layout_id).intervals)
+
+    def _form_of_cycle(self, header: Header, roster: Roster) -> _Form:
+        """Under CKKS whatever suite the region's days are under; regions of daily reads have none."""
+        length, minutes = header.end - header.start, roster.interval_minutes
+        if minutes == MINUTES_PER_DAY:
+            raise _Rejected(Reason.KIND)
+        if (header.suite, header.layout_id) != (Suite.CKKS, roster.layout_id):
+            raise _Rejected(Reason.SUITE)
+        if header.start % minutes or length % minutes or not SHORTEST_SEGMENT <= length <= LONGEST_SEGMENT:
+            raise _Rejected(Reason.SEGMENT)
+        return _Form(self._evaluator_of_cycle(length // minutes), length // minutes)
+
+    def _not_ciphertexts(self, checked: list[_Checked | Reason]) -> Iterator[int]:
+        alike: dict[Evaluator, list[tuple[int, bytes]]] = {}
         for position, found in enumerate(checked):
-            if isinstance(found, Report):
-                alike.setdefault((found.header.key_id, found.header.layout_id), []).append(position)
-        for (key_id, layout_id), positions in alike.items():
-            ciphertexts = [found.ciphertext for i in positions if isinstance(found := checked[i], Report)]
-            evaluator = self.evaluator(self._registry.key(key_id), layout_id)
-            yield from (positions[i] for i in evaluator.malformed(ciphertexts))
+            if isinstance(found, _Checked):
+                alike.setdefault(found.evaluator, []).append((position, found.report.ciphertext))
+        for evaluator, placed in alike.items():
+            yield from (placed[i][0] for i in evaluator.malformed([ciphertext for _, ciphertext in placed]))
 
     def evaluator(self, notice: KeyNotice, layout_id: bytes) -> Evaluator:
         return self._evaluator(notice, layout_id)
+
+
+def _last_day(header: Header) -> Window:
+    return Window((header.end - 1) // MINUTES_PER_DAY)
 
 
 def _entry(report: Report) -> Entry:
     header = report.header
     return Entry(
         region=header.region,
-        window=header.window,
+        window=_last_day(header),
         kind=header.kind,
         channel=header.channel.code,
         meter=header.meter,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
 
+from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.door import Door
+from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
 from wattseal.edge.registry import Registry
@@ -14,7 +16,7 @@ from wattseal.policy.pack import Policy
 from wattseal.policy.questions import grant_of, permit_total
 from wattseal.policy.sets import Day
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
-from wattseal.protocol.ids import Channel, Kind, MeterId, Window
+from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.report import Report, decode_report
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
@@ -30,16 +32,17 @@ class Totals:
     door: Door
     policy: Policy
     signing_key: SigningKey
+    billing: Billing
 
     async def answer(self, question: TotalQuestion) -> bytes:
         """A signed Answer; again the same question gets the same bytes without folding.
 
-        Raises UnknownSubject, WindowNotClosed, Refused by the set rules, StoreUnavailable.
+        Raises UnknownSubject, WindowNotClosed, Refused by the set rules or by what bills told, StoreUnavailable.
         """
         roster = await self._frozen_roster(question)
         active = roster.active(question.cohort, question.channel)
         while True:
-            log = _log_name(question.channel, question.window)
+            log = totals_log(question.channel, question.window)
             answers = [Answer.from_bytes(entry) for entry in await self.store.read_log(log)]
             given = [(TotalStatement.from_bytes(answer.statement), answer) for answer in answers]
             for statement, answer in given:
@@ -49,7 +52,8 @@ class Totals:
             statement = _statement(question, roster, active, reports)
             day = Day.of(grant_of(past, self.registry.roster_named(past.roster_digest)) for past, _ in given)
             key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
-            permit_total(statement, roster, key, day, self.policy, headroom)
+            after = permit_total(statement, roster, key, day, self.policy, headroom)
+            await self.billing.check_total(question, day, after)
             answer = await run_in_threadpool(self._fold, statement, list(reports.values()))
             # Another worker may have answered meanwhile: then its answers count first.
             if await self.store.append(log, len(answers), [answer.to_bytes()]):
@@ -109,7 +113,3 @@ def _flagged(reports: list[Report], intervals: int) -> tuple[int, ...]:
         for interval in range(run.start, run.start + run.length)
     )
     return tuple(counts[interval] for interval in range(intervals))
-
-
-def _log_name(channel: Channel, window: Window) -> str:
-    return f"totals:{channel}:{window}"

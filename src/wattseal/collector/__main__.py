@@ -130,6 +130,11 @@ def fleet(
     move: Annotated[list[str] | None, typer.Option(help="METER@DATE: another account there, from that day.")] = None,
     faults: Annotated[Path | None, typer.Option(help="File of troubles (TOML): docs/faults.md.")] = None,
     late: Annotated[bool, typer.Option(help="Send what the troubles made late: once the windows are closed.")] = False,
+    tariff: Annotated[
+        str | None, typer.Option(help="Bill all under this tariff: a file, or a sheet such as E-TOU-C.")
+    ] = None,
+    cycle: Annotated[str | None, typer.Option(help="FIRST..AFTER: also send a billing cycle of local dates.")] = None,
+    cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycle.")] = "America/Los_Angeles",
     as_json: Json = False,
 ) -> None:
     """Run a simulated meter fleet against the services that `wattseal up` runs. Again: it goes on where it stopped."""
@@ -144,7 +149,8 @@ def fleet(
     words += [word for one in move or [] for word in ("--move", one)]
     sending = [] if faults is None else ["--faults", str(faults.absolute())]
     sending += ["--windows-closed"] if late else []
-    _show(order(directory, FleetOptions(tuple(words), tuple(sending))), as_json)
+    sending += [] if cycle is None else ["--cycle", cycle, "--cycle-timezone", cycle_timezone]
+    _show(order(directory, FleetOptions(tuple(words), tuple(sending), tariff)), as_json)
 
 
 @cli.command()
@@ -181,6 +187,54 @@ def total(
     starts = table["interval_start"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     rows = table.with_columns(starts).to_dicts()
     _show({"cohort": cohort, "window": window, "channel": channel, "rows": rows}, as_json)
+
+
+@cli.command()
+def bill(
+    meter: Annotated[str, typer.Argument(help="The meter's id.")],
+    cycle: Annotated[str, typer.Argument(help="First local day and the day after the last: 2026-03-02..2026-04-01.")],
+    tariff: Annotated[
+        str | None, typer.Option(help="Your copy: a file (TOML, or OpenEI's JSON), or a sheet's name such as E-TOU-C.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="amount: charges in cents; determinants: sums of energy.")] = "amount",
+    timezone: Annotated[str | None, typer.Option(help="Of the cycle; a sheet's own if absent.")] = None,
+    region: Region = REGION,
+    territory: Annotated[str | None, typer.Option(help="Baseline territory of the customer.")] = None,
+    program: Annotated[str | None, typer.Option(help="Program of the tariff's that the customer is in.")] = None,
+    accounts: Annotated[
+        Path | None, typer.Option(help="CSV file with columns meter and account: the account's meters share the bill.")
+    ] = None,
+    cancels: Annotated[
+        Path | None, typer.Option(help="Earlier bill of this cycle (its --json), which this one takes the place of.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Of the reads of class large: Wh, 10Wh or 100Wh.")] = None,
+    therms_per_ccf: Annotated[str | None, typer.Option(help="The cycle's therm factor, for gas.")] = None,
+    directory: Directory = DEFAULT_DIR,
+    out: Annotated[Path | None, typer.Option(help="Directory for bills.csv, and the bill as a page and JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The bill of a meter over a billing cycle: only cents, or a few sums, are opened."""
+    from wattseal.collector.bill import BillOptions
+    from wattseal.collector.bill import bill as order
+
+    options = BillOptions(
+        meter=meter,
+        cycle=cycle,
+        directory=directory,
+        tariff=tariff,
+        mode=mode,
+        timezone=timezone,
+        region=region,
+        territory=territory,
+        program=program,
+        accounts=accounts,
+        cancels=cancels,
+        unit=unit,
+        therms_per_ccf=therms_per_ccf,
+        out=out,
+    )
+    answer = order(options)
+    _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
 
 
 @cli.command()

@@ -1,20 +1,37 @@
-"""The client library: ask for a total, have it released, check every signature on the way."""
+"""The client library: ask for a total or for bills, have them released, check every signature on the way."""
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from wattseal.collector.bill_terms import Account, Terms, runs
+from wattseal.collector.bills import Settled, Unbilled, settled
 from wattseal.collector.deployment import Places
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import read_private, write_private
-from wattseal.protocol.errors import Contradiction, MalformedMessage
+from wattseal.protocol.billing import (
+    BillAnswer,
+    BillQuestion,
+    BillRelease,
+    BillReleaseRequest,
+    BillStatement,
+)
+from wattseal.protocol.codec import first_fault
+from wattseal.protocol.errors import Contradiction, MalformedMessage, UnknownSubject
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role, Window
 from wattseal.protocol.release import Head, Release, ReleaseRequest, SeenHeads, SignedHead
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement
+from wattseal.protocol.tariff.bill import Customer, Cycle
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import parse_window, window_minutes
 from wattseal.protocol.trust import TrustAnchors
 
@@ -22,6 +39,20 @@ if TYPE_CHECKING:
     import polars as pl
 
 DEFAULT_PURPOSE = "grid-planning"
+BILLING_PURPOSE = "billing"
+R = TypeVar("R", Release, BillRelease)
+T = TypeVar("T")
+
+
+class _Region(BaseModel):
+    """What of a region's description a bill needs."""
+
+    region: str
+    interval_minutes: int
+
+
+_REGIONS = TypeAdapter(list[_Region])
+_TARIFFS = TypeAdapter(list[dict[str, str]])
 
 
 class Tokens(NamedTuple):
@@ -108,15 +139,104 @@ class Client:
 
     def release(self, answer: Answer, purpose: str = DEFAULT_PURPOSE) -> Release:
         """Have an answer opened, and check the release against it. Raises LedgerBehind if a half was rolled back."""
+        seen = self._shown()
+        request = ReleaseRequest(purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=seen)
+        return self._checked(Release, self._decryptor.post("/v1/releases", request), answer.statement)
+
+    def tariffs(self) -> list[dict[str, str]]:
+        """Tariffs registered with the aggregator: name, revision, digest (base64url), class, commodity."""
+        return self._listed(_TARIFFS, "/v1/tariffs")
+
+    def interval_minutes(self, region: str) -> int:
+        """Of the region's reads, which never changes. Raises UnknownSubject.
+
+        Only the aggregator says so; a wrong word can spoil a bill, not change it: either as many results are wanted as
+        were opened, and then the same ones, or the release is rejected.
+        """
+        for one in self._listed(_REGIONS, "/v1/regions"):
+            if one.region == region:
+                return one.interval_minutes
+        raise UnknownSubject(f"there is no region {region}")
+
+    def _listed(self, kind: TypeAdapter[T], path: str) -> T:
+        try:
+            return kind.validate_json(self._aggregator.get(path))
+        except ValidationError as error:
+            raise MalformedMessage(f"{path}: {first_fault(error)}") from None
+
+    def bill(
+        self,
+        meters: Iterable[str],
+        cycle: Cycle,
+        tariff: Tariff,
+        mode: Mode = Mode.AMOUNT,
+        *,
+        region: str = "region-1",
+        customer: Customer = Customer(),  # noqa: B008 - frozen
+        unit: Unit | None = None,
+        therms_per_ccf: Decimal | None = None,
+        purpose: str = BILLING_PURPOSE,
+    ) -> "pl.DataFrame":
+        """A row a bill, each meter by itself, with the columns of bills.csv.
+
+        `tariff` is the collector's own copy, `customer` what all of them are, `unit` that of reads of class large.
+        Raises as `total`, and UsageError for what a bill would lack.
+        """
+        from wattseal.collector.bill_files import bills_frame
+
+        terms = Terms(tariff, cycle, mode, self.interval_minutes(region), unit, therms_per_ccf)
+        accounts = dict.fromkeys(meters, Account(customer=customer))
+        return bills_frame(self.bills(accounts, terms, region=region, purpose=purpose))
+
+    def bills(
+        self,
+        accounts: Mapping[str, Account],
+        terms: Terms,
+        *,
+        region: str = "region-1",
+        purpose: str = BILLING_PURPOSE,
+    ) -> list[Settled | Unbilled]:
+        """A bill, or why there is none, for each account; by meter. Raises as `bill`.
+
+        A refusal is of a whole run of up to 1,000 meters; runs before it can be asked for again, at no cost.
+        """
+        terms.rehearse(account.customer for account in accounts.values())
+        found = []
+        for meters in runs(accounts):
+            answer = self.bill_answer(terms.question(region, meters))
+            found += settled(self.bill_release(answer, purpose), terms, accounts)
+        return found
+
+    def bill_answer(self, question: BillQuestion) -> BillAnswer:
+        """The aggregator's signed answer, checked to be about the question: these meters, and all of them."""
+        answer = BillAnswer.parse(self._aggregator.post("/v1/bills", question))
+        statement = answer.approval.opened(self._trust.aggregator)
+        if _asked(statement) != _asked(question):
+            raise Contradiction("the aggregator answered another question")
+        if {segment.meter for segment in statement.segments} != set(question.meters):
+            raise Contradiction("the aggregator answered about other meters")
+        return answer
+
+    def bill_release(self, answer: BillAnswer, purpose: str = BILLING_PURPOSE) -> BillRelease:
+        """As `release`, for bills. Whether each result is there is seen by `bills.settled`, which has the tariff."""
+        seen = self._shown()
+        request = BillReleaseRequest(purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=seen)
+        release = self._checked(BillRelease, self._decryptor.post("/v1/bill-releases", request), answer.statement)
+        if release.flagged != answer.flagged:
+            raise Contradiction("the decryptor changed what the aggregator said of flagged intervals")
+        return release
+
+    def _shown(self) -> tuple[SignedHead, ...]:
+        """The heads to send along. The unblinder gets them first: the decryptor could keep its rollback from it."""
         seen = self._seen()
         if seen:
-            # Not by way of the decryptor alone: it could keep a rolled-back unblinder from learning of it.
             self._unblinder.post("/v1/heads", SeenHeads(heads=seen))
-        request = ReleaseRequest(purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=seen)
-        envelope = Envelope.parse(self._decryptor.post("/v1/releases", request))
-        release = envelope.opened(Release, self._trust.decryptor)
+        return seen
+
+    def _checked(self, kind: type[R], envelope: bytes, statement: bytes) -> R:
+        release = Envelope.parse(envelope).opened(kind, self._trust.decryptor)
         release.check_heads(self._trust.decryptor, self._trust.unblinder)
-        if release.statement != answer.statement:
+        if release.statement != statement:
             raise Contradiction("the decryptor released another statement")
         self._note(release)
         return release
@@ -126,7 +246,7 @@ class Client:
             return ()
         return SeenHeads.parse(read_private(self._heads_file)).heads
 
-    def _note(self, release: Release) -> None:
+    def _note(self, release: Release | BillRelease) -> None:
         """Keep the later head of each half; a repeated release carries old ones. Raises Contradiction for a fork."""
         latest: dict[Role, tuple[Head, SignedHead]] = {}
         for envelope in (*self._seen(), release.decryptor_head, release.unblinder_head):
@@ -163,3 +283,7 @@ def frame(release: Release, window: Window) -> "pl.DataFrame":
 
 def statement_of(answer: Answer) -> TotalStatement:
     return TotalStatement.from_bytes(answer.statement)
+
+
+def _asked(about: BillQuestion | BillStatement) -> tuple[object, ...]:
+    return about.region, about.tariff, about.mode, about.timezone, about.first, about.after

@@ -154,12 +154,28 @@ def open_trial(
 
 
 def install_rosters(places: Places, files: Iterable[Path]) -> None:
-    """Both operators countersign each prepared roster, in order of time; then all three services get it."""
+    """Both operators countersign the prepared rosters, in their order; then all three services get each."""
     for file in files:
-        for role, module in ((UNBLINDER, "keyserver"), (AGGREGATOR, "aggregator")):
-            home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
-            order(module, "countersign", *home, file)
+        _countersign(places, file)
         deployment.install(places, "/v1/rosters", file.read_bytes())
+
+
+def install_tariff(places: Places, source: str) -> str:
+    """The utility signs the tariff, both operators countersign it, all three services register it; its name.
+
+    Raises UsageError for a source that is no tariff.
+    """
+    file = places.directory / "tariff.json"
+    told = order("meter_sim", "tariff", "--fleet", places.fleet, "--out", file, source)
+    _countersign(places, file)
+    deployment.install(places, "/v1/tariffs", file.read_bytes())
+    return str(told["tariff"])
+
+
+def _countersign(places: Places, file: Path) -> None:
+    for role, module in ((UNBLINDER, "keyserver"), (AGGREGATOR, "aggregator")):
+        home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
+        order(module, "countersign", *home, file)
 
 
 def ask_one(client: Client, cohort: str, day: date, channel: str) -> TotalOutcome:

@@ -1,6 +1,7 @@
 """The verbs for services that stay: `up` starts them, `fleet`, `close` and `ledger` talk to them."""
 
 import base64
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -10,12 +11,13 @@ from rich.console import Console
 
 from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Deployment, Places, create
 from wattseal.collector.processes import order
-from wattseal.collector.trial import install_rosters, send_fleet
+from wattseal.collector.trial import install_rosters, install_tariff, send_fleet
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, sole_use
 from wattseal.policy.pack import load_policy
+from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role, Suite
 from wattseal.protocol.statement import TotalStatement
@@ -25,10 +27,11 @@ _LOOK_EVERY_S = 1.0
 
 
 class FleetOptions(NamedTuple):
-    """How a simulated fleet is made, and how it sends: words for the meters' side as they are."""
+    """How a simulated fleet is made, and how it sends: words for the meters' side as they are. `tariff`: of all."""
 
     making: tuple[str, ...]
     sending: tuple[str, ...]
+    tariff: str | None = None
 
 
 def up(directory: Path, policy: Path | None, suite: Suite, backend: Backend, console: Console) -> None:
@@ -61,6 +64,7 @@ def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
     """Prepare the fleet the first time, install its roster, send its reads."""
     places = Places(directory.absolute())
     places.urls()
+    billed = () if options.tariff is None else ("--tariff", install_tariff(places, options.tariff))
     facts = order(
         "meter_sim",
         "prepare",
@@ -68,6 +72,7 @@ def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
         *("--roster", places.roster),
         *("--root", "town"),
         *options.making,
+        *billed,
         *("--suite", str(places.suite())),
     )
     install_rosters(places, [Path(file) for file in facts["rosters"]])
@@ -98,11 +103,10 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
     rows = []
     for entry in entries:
         body = json.loads(entry["body"])
-        statement = _statement(body["statement"]) if entry["kind"] == "intent" else None
-        if statement is not None:
-            date = window_date(statement.window).isoformat()
-            known[statement.digest().hex()] = f"{statement.cohort} {date} {statement.channel}"
-            about = known[statement.digest().hex()]
+        if entry["kind"] == "intent":
+            data = base64.urlsafe_b64decode(body["statement"] + "=" * (-len(body["statement"]) % 4))
+            digest = hashlib.sha256(data).hexdigest()
+            about = known[digest] = _bills(data) if body.get("kind") == "bills" else _total(data)
         else:
             about = known.get(body["statement"], f"statement {body['statement'][:12]}")
         more = body.get("reason", body.get("purpose", ""))
@@ -110,5 +114,12 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
     return rows
 
 
-def _statement(text: str) -> TotalStatement:
-    return TotalStatement.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+def _total(data: bytes) -> str:
+    statement = TotalStatement.from_bytes(data)
+    return f"{statement.cohort} {window_date(statement.window)} {statement.channel}"
+
+
+def _bills(data: bytes) -> str:
+    statement = BillStatement.from_bytes(data)
+    cycle, meters = statement.cycle, {segment.meter for segment in statement.segments}
+    return f"{len(meters)} {'bill' if len(meters) == 1 else 'bills'} {cycle.first} to {cycle.after} {statement.mode}"

@@ -23,13 +23,16 @@ from wattseal.edge.routes import (
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.unblinder import UnblinderService
+from wattseal.protocol.billing import BillReleaseRequest
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import VerificationRefused
 from wattseal.protocol.keys import EnrolmentRequest
 from wattseal.protocol.release import ReleaseRequest, SeenHeads
 from wattseal.protocol.signing import Envelope
 
-FAILED_OPENINGS = Counter("wattseal_failed_openings", "Totals that failed verification: somebody cheats or is broken")
+FAILED_OPENINGS = Counter(
+    "wattseal_failed_openings", "Totals and bills that failed verification: somebody cheats or is broken"
+)
 MOST_ENTRIES = 1000
 _BODIES: dict[str, type[Message]] = {
     **INSTALLED,
@@ -47,6 +50,9 @@ class RemotePads:
     def grant(self, request: Envelope) -> Envelope:
         return Envelope.parse(self._client.post("/v1/pads", request))
 
+    def grant_bills(self, request: Envelope) -> Envelope:
+        return Envelope.parse(self._client.post("/v1/bill-pads", request))
+
 
 def decryptor_app(service: DecryptorService) -> FastAPI:
     app = _half_app(service.half, "wattseal decryptor")
@@ -62,7 +68,16 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
             FAILED_OPENINGS.inc()
             raise
 
-    describe(app, {**_BODIES, "/v1/releases": ReleaseRequest})
+    @app.post("/v1/bill-releases")
+    async def release_bills(request: Request) -> Response:
+        """Open the bills that a signed answer states. Body: BillReleaseRequest; answer: a signed BillRelease."""
+        service.half.tokens.require_bearer(request, Scope.COLLECTOR)
+        asked = BillReleaseRequest.parse(await read_body(request, JSON_LIMIT))
+        released = await run_in_threadpool(service.bills.release, asked)
+        FAILED_OPENINGS.inc(released.failed)
+        return Response(released.body, media_type=JSON)
+
+    describe(app, {**_BODIES, "/v1/releases": ReleaseRequest, "/v1/bill-releases": BillReleaseRequest})
     return app
 
 
@@ -75,7 +90,13 @@ def unblinder_app(service: UnblinderService) -> FastAPI:
         envelope = Envelope.parse(await read_body(request, JSON_LIMIT))
         return _message(await run_in_threadpool(service.grant, envelope))
 
-    describe(app, {**_BODIES, "/v1/pads": Envelope})
+    @app.post("/v1/bill-pads")
+    async def bill_pads(request: Request) -> Response:
+        """The same for the bills of a statement. Body: a signed BillPadRequest."""
+        envelope = Envelope.parse(await read_body(request, JSON_LIMIT))
+        return _message(await run_in_threadpool(service.grant_bills, envelope))
+
+    describe(app, {**_BODIES, "/v1/pads": Envelope, "/v1/bill-pads": Envelope})
     return app
 
 

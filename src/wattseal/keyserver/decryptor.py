@@ -1,15 +1,14 @@
 """The decryptor half: opens what was stated, verifies it, and answers with a signed release."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from wattseal.cryptosystems.errors import VerificationFailed
 from wattseal.cryptosystems.interface import Total
 from wattseal.cryptosystems.pads.label import check_key_id
 from wattseal.cryptosystems.secret import Secret
+from wattseal.keyserver.bills_decryptor import BillDecryptorService, BillPadSource
 from wattseal.keyserver.half import Half
+from wattseal.keyserver.ledger import MAX_ATTEMPTS
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
 from wattseal.policy.dominance import Opened, check_dominance
 from wattseal.protocol.codec import Message
@@ -17,9 +16,7 @@ from wattseal.protocol.errors import (
     AttemptsExhausted,
     DominatedGroup,
     MalformedMessage,
-    Refused,
     RemoteError,
-    SignatureInvalid,
     VerificationRefused,
     WattsealError,
 )
@@ -30,10 +27,8 @@ from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import month_of
 
-MAX_ATTEMPTS = 3
 
-
-class PadSource(Protocol):
+class PadSource(BillPadSource, Protocol):
     """The unblinder, as the decryptor reaches it."""
 
     def grant(self, request: Envelope) -> Envelope:
@@ -62,12 +57,12 @@ class _Histogram(Message):
 
 
 class DecryptorService:
-    """Releases are made one at a time."""
+    """Releases of totals; `bills` makes those of bills. One at a time."""
 
     def __init__(self, half: Half, pads: PadSource) -> None:
         self.half = half
+        self.bills = BillDecryptorService(half, pads)
         self._pads = pads
-        self._one_at_a_time = threading.Lock()
 
     def release(self, request: ReleaseRequest) -> bytes:
         """Bytes of a signed Release; the same statement again gets the same bytes.
@@ -83,21 +78,21 @@ class DecryptorService:
         digest = statement.digest()
         done = self.half.ledger.release(digest)
         if done is not None:
-            with self._recording(digest):
+            with self.half.recording(digest):
                 self.half.policy.check_purpose(request.purpose)
         return done
 
     def _release(self, request: ReleaseRequest, statement: TotalStatement) -> bytes:
-        with self._one_at_a_time:
+        with self.half.one_at_a_time:
             done = self._finished(request, statement)
             if done is not None:
                 return done
             digest = statement.digest()
-            with self._recording(digest):
+            with self.half.recording(digest):
                 admitted = self._admit(request, statement)
                 grant = self._attempt(request, admitted)
                 total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
-            with self._recording(digest, final_for=admitted.item):
+            with self.half.recording(digest, final_for=admitted.item):
                 self._check_dominance(statement, admitted, total)
             return self._sign(request, statement, admitted, grant, total)
 
@@ -149,15 +144,6 @@ class DecryptorService:
         )
         return body
 
-    @contextmanager
-    def _recording(self, digest: bytes, final_for: bytes | None = None) -> Iterator[None]:
-        """Record a refusal on its way out, as the item's last word if one is given."""
-        try:
-            yield
-        except Refused as refusal:
-            self.half.ledger.refuse(digest, refusal.slug, final_for=final_for)
-            raise
-
     def _check_attempts(self, item: bytes) -> None:
         refusal = self.half.ledger.refusal(item)
         if refusal == DominatedGroup.slug:
@@ -167,14 +153,13 @@ class DecryptorService:
 
     def _ask_for_pads(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
         half = self.half
-        known = half.seen_of_other()
         ask = PadRequest(
             purpose=request.purpose,
             approval=request.answer.approval,
             check_key_id=check_key_id(admitted.check_key),
             token=request.unblinder_token,
             head=half.head(),
-            seen=(*request.seen, *(() if known is None else (known,))),
+            seen=half.to_show(request.seen),
         )
         try:
             answer = self._pads.grant(Envelope.issue(ask, half.vault.signing_key))
@@ -182,10 +167,7 @@ class DecryptorService:
             # Words that only this half may say of a total.
             raise RemoteError(f"the unblinder answered '{error.slug}'") from None
         grant = answer.opened(PadGrant, half.trust.unblinder)
-        if grant.statement_digest != admitted.digest:
-            raise SignatureInvalid("the unblinder answered about another statement")
-        half.check_current(grant.head)
-        half.compare_heads(grant.seen)
+        half.check_grant(grant, admitted.digest)
         return grant
 
     def _open(self, statement: TotalStatement, admitted: _Admitted, ciphertext: bytes, pad_sum: bytes) -> Total:

@@ -1,6 +1,8 @@
 """What both halves do alike: know their rosters, apply the policy to their own ledger, show and compare heads."""
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from nacl.public import PublicKey as SealingKey
@@ -10,16 +12,19 @@ from wattseal.cryptosystems.pads.label import Use
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.access import Tokens
 from wattseal.edge.registry import Registry
+from wattseal.keyserver.bills import Billing
 from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import grant_of, permit_total
 from wattseal.policy.sets import Day
-from wattseal.protocol.errors import LedgerBehind, UnknownSubject, WindowNotClosed
+from wattseal.protocol.billing import BillPadGrant
+from wattseal.protocol.codec import Digest
+from wattseal.protocol.errors import LedgerBehind, Refused, SignatureInvalid, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, MeterKeysOfHalf, SealedKeys
-from wattseal.protocol.release import Head, SignedHead
+from wattseal.protocol.release import Head, PadGrant, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
@@ -32,7 +37,10 @@ _OTHER: dict[HalfRole, HalfRole] = {Role.DECRYPTOR: Role.UNBLINDER, Role.UNBLIND
 
 
 class Half:
-    """One half of the key server, without what is particular to it."""
+    """One half of the key server, without what is particular to it.
+
+    Whoever holds `one_at_a_time` alone looks at what was granted and adds to it, totals and bills alike.
+    """
 
     def __init__(
         self,
@@ -51,6 +59,8 @@ class Half:
         self.policy = policy
         self.tokens = tokens
         self.trust = trust
+        self.bills = Billing(ledger, registry, policy, clock)
+        self.one_at_a_time = threading.Lock()
         self._clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
         self._meter_key = lru_cache(maxsize=_KEYS_KEPT)(self._derive_meter_key)
@@ -102,6 +112,27 @@ class Half:
         encoded = self.ledger.seen(_OTHER[self.role])
         return None if encoded is None else Envelope.from_bytes(encoded)
 
+    def to_show(self, seen: tuple[SignedHead, ...]) -> tuple[SignedHead, ...]:
+        """What a request to the other half carries: the heads that the collector knows, and the one known here."""
+        known = self.seen_of_other()
+        return seen if known is None else (*seen, known)
+
+    def check_grant(self, grant: PadGrant | BillPadGrant, digest: Digest) -> None:
+        """Raises SignatureInvalid if it is about another statement, or as `check_current` and `compare_heads`."""
+        if grant.statement_digest != digest:
+            raise SignatureInvalid("the unblinder answered about another statement")
+        self.check_current(grant.head)
+        self.compare_heads(grant.seen)
+
+    @contextmanager
+    def recording(self, digest: Digest, final_for: Digest | None = None) -> Iterator[None]:
+        """Record a refusal on its way out, as the item's last word if one is given."""
+        try:
+            yield
+        except Refused as refusal:
+            self.ledger.refuse(digest, refusal.slug, final_for=final_for)
+            raise
+
     def permit(self, statement: TotalStatement, purpose: str) -> tuple[Roster, dict[MeterId, int]]:
         """The statement's roster and members, if this half's policy and ledger permit it. Raises Refused, Rejected."""
         self.policy.check_purpose(purpose)
@@ -111,7 +142,9 @@ class Half:
         roster = self.registry.roster(statement.region, statement.window)
         key = self.registry.key(statement.key_id)
         largest_group = layout_of(statement.layout_id).largest_group
-        permit_total(statement, roster, key, self._day(statement), self.policy, largest_group)
+        before = self._day(statement)
+        after = permit_total(statement, roster, key, before, self.policy, largest_group)
+        self.bills.check_total(statement, before, after)
         return roster, statement.members_in(roster)
 
     def _day(self, statement: TotalStatement) -> Day:

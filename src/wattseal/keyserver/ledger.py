@@ -6,7 +6,7 @@ transaction, so that they cannot disagree with the chain.
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,14 +15,20 @@ from typing import NamedTuple, Self
 from wattseal.edge.database import open_database
 from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import Channel, Window
+from wattseal.protocol.ids import Channel, RegionId, Window
 
 EMPTY = bytes(32)
+MAX_ATTEMPTS = 3
+"""At opening one item; then it is final."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (counter INTEGER PRIMARY KEY, kind TEXT, body BLOB, hash BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS statements (
     digest BLOB PRIMARY KEY, counter INTEGER, channel TEXT, window INTEGER, statement BLOB) STRICT;
 CREATE INDEX IF NOT EXISTS statements_of_day ON statements (channel, window);
+CREATE TABLE IF NOT EXISTS bills (
+    digest BLOB PRIMARY KEY, counter INTEGER, region TEXT, start INTEGER, until INTEGER, statement BLOB) STRICT;
+CREATE INDEX IF NOT EXISTS bills_of_cycle ON bills (region, start, until, counter);
 CREATE TABLE IF NOT EXISTS items (item BLOB PRIMARY KEY, attempts INTEGER, refusal TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS releases (
     digest BLOB PRIMARY KEY, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
@@ -106,6 +112,29 @@ class Ledger:
             counter = self._append(EntryKind.INTENT, {"statement": to_base64(statement), "purpose": purpose})
             self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
 
+    def bill_cycles(self, region: RegionId) -> list[tuple[int, int]]:
+        """Billing cycles of the region, in minutes since 1970, for which a bill statement is intended."""
+        return self._all("SELECT DISTINCT start, until FROM bills WHERE region = ?", region)
+
+    def bills_of(self, region: RegionId, cycle: tuple[int, int], after: int) -> list[tuple[int, bytes]]:
+        """Bill statements of that cycle, each with the counter of its intent, of those intents beyond `after`."""
+        query = (
+            "SELECT counter, statement FROM bills WHERE (region, start, until) = (?, ?, ?) AND counter > ? "
+            "ORDER BY counter"
+        )
+        return self._all(query, region, *cycle, after)
+
+    def intend_bills(
+        self, digest: bytes, statement: bytes, region: RegionId, cycle: tuple[int, int], purpose: str
+    ) -> None:
+        """Once per statement; again the same changes nothing."""
+        with self._transaction():
+            if self._one("SELECT 1 FROM bills WHERE digest = ?", digest) is not None:
+                return
+            body = {"kind": "bills", "statement": to_base64(statement), "purpose": purpose}
+            counter = self._append(EntryKind.INTENT, body)
+            self._run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", digest, counter, region, *cycle, statement)
+
     def attempts(self, item: bytes) -> int:
         row = self._one("SELECT attempts FROM items WHERE item = ?", item)
         return row[0] if row else 0
@@ -121,6 +150,19 @@ class Ledger:
         with self._transaction():
             self._append(EntryKind.WITHDRAWAL, {"item": item.hex(), "statement": digest.hex()})
             self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
+
+    def attempt_bills(self, digest: bytes, items: Mapping[int, bytes]) -> None:
+        """Count one attempt at each item, by the place of its segment in the statement."""
+        with self._transaction():
+            self._append(EntryKind.ATTEMPT, {"statement": digest.hex(), "segments": list(items)})
+            query = "INSERT INTO items VALUES (?, 1, NULL) ON CONFLICT DO UPDATE SET attempts = attempts + 1"
+            self._run_each(query, items.values())
+
+    def withdraw_bills(self, digest: bytes, items: Mapping[int, bytes]) -> None:
+        """Take the last attempt at each item back."""
+        with self._transaction():
+            self._append(EntryKind.WITHDRAWAL, {"statement": digest.hex(), "segments": list(items)})
+            self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", items.values())
 
     def refusal(self, item: bytes) -> str | None:
         """Why the item is refused for good, if it is."""
@@ -148,6 +190,14 @@ class Ledger:
             self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?)", digest, channel, window, release, opened)
             self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
 
+    def finish_bills(self, digest: bytes, unopened: list[int], opened: Iterable[bytes], release: bytes) -> None:
+        """Record a release and the places of segments that it does not open; attempts at `opened` did not fail."""
+        with self._transaction():
+            named = {"statement": digest.hex(), "release": hashlib.sha256(release).hexdigest()}
+            self._append(EntryKind.RELEASE, {**named, "unopened": unopened})
+            self._run("INSERT INTO releases VALUES (?, NULL, NULL, ?, NULL)", digest, release)
+            self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", opened)
+
     def opened_of(self, channel: Channel, window: Window) -> list[bytes]:
         rows = self._all("SELECT opened FROM releases WHERE channel = ? AND window = ?", channel, window)
         return [row[0] for row in rows]
@@ -164,7 +214,7 @@ class Ledger:
             if known is None or known[0] < counter:
                 self._run("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", role, counter, head)
 
-    def _append(self, kind: EntryKind, content: dict[str, str]) -> int:
+    def _append(self, kind: EntryKind, content: Mapping[str, str | list[int]]) -> int:
         counter, previous = self.head
         body = canonical_json(content)
         row = (counter + 1, kind, body, _link(previous, counter + 1, kind, body))
@@ -186,6 +236,10 @@ class Ledger:
     def _run(self, query: str, *values: object) -> None:
         with self._lock:
             self._database.execute(query, values)
+
+    def _run_each(self, query: str, values: Iterable[bytes]) -> None:
+        with self._lock:
+            self._database.executemany(query, ((value,) for value in values))
 
     def _all(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]  # rows of any column types
         with self._lock:

@@ -1,24 +1,25 @@
-"""The unblinder half: grants the sum of pads for exactly the set that a statement names, or refuses."""
+"""The unblinder half: grants the sums of pads for exactly the set, or the bills, that a statement names, or refuses."""
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from wattseal.edge.access import Scope
+from wattseal.keyserver.bills import bill_pads_of
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.schemes import labels_of, modulus_id_of, unblinder_of
-from wattseal.protocol.errors import Refused
+from wattseal.protocol.billing import BillPadGrant, BillPadRequest
 from wattseal.protocol.ids import MeterId
-from wattseal.protocol.release import PadGrant, PadRequest
+from wattseal.protocol.release import PadGrant, PadRequest, SignedHead
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 
 
 class UnblinderService:
-    """Grants are made one at a time. A set counts as released from its intent on, whatever comes after."""
+    """Grants are made one at a time. What they are for counts as released from its intent on, whatever comes after."""
 
     def __init__(self, half: Half) -> None:
         self.half = half
-        self._one_at_a_time = threading.Lock()
 
     def grant(self, envelope: Envelope) -> Envelope:
         """A signed PadGrant. The same statement again gets the same pads and makes no new entry.
@@ -29,27 +30,48 @@ class UnblinderService:
         request = envelope.opened(PadRequest, half.trust.decryptor)
         half.tokens.require(request.token, Scope.COLLECTOR)
         statement = request.approval.opened(half.trust.aggregator)
-        with self._one_at_a_time:
-            earlier = half.seen_of_other()
-            half.compare_heads(request.seen)
-            half.check_current(request.head)
-            roster, members = self._permitted(statement, request.purpose)
-            digest = statement.digest()
+        digest = statement.digest()
+        with self._turn(request) as earlier:
+            with half.recording(digest):
+                roster, members = half.permit(statement, request.purpose)
             half.ledger.intend(digest, request.approval.statement, statement.channel, statement.window, request.purpose)
             grant = PadGrant(
                 statement_digest=digest,
                 pad_sum=self._pads(statement, roster, members, request.check_key_id),
                 head=half.head(),
-                seen=() if earlier is None else (earlier,),
+                seen=earlier,
             )
         return Envelope.issue(grant, half.vault.signing_key)
 
-    def _permitted(self, statement: TotalStatement, purpose: str) -> tuple[Roster, dict[MeterId, int]]:
-        try:
-            return self.half.permit(statement, purpose)
-        except Refused as refusal:
-            self.half.ledger.refuse(statement.digest(), refusal.slug)
-            raise
+    def grant_bills(self, envelope: Envelope) -> Envelope:
+        """A signed BillPadGrant; everything else as `grant`."""
+        half = self.half
+        request = envelope.opened(BillPadRequest, half.trust.decryptor)
+        half.tokens.require(request.token, Scope.COLLECTOR)
+        statement = request.approval.opened(half.trust.aggregator)
+        digest = statement.digest()
+        with self._turn(request) as earlier:
+            with half.recording(digest):
+                bills = half.bills.permit(statement, request.purpose)
+            region, cycle = statement.region, bills.minutes
+            half.ledger.intend_bills(digest, request.approval.statement, region, cycle, request.purpose)
+            grant = BillPadGrant(
+                statement_digest=digest,
+                numbers=b"".join(bill_pads_of(bills, half.meter_keys)),
+                head=half.head(),
+                seen=earlier,
+            )
+        return Envelope.issue(grant, half.vault.signing_key)
+
+    @contextmanager
+    def _turn(self, request: PadRequest | BillPadRequest) -> Iterator[tuple[SignedHead, ...]]:
+        """One request at a time, once both ledgers stand where they should; what was known of the other before."""
+        half = self.half
+        with half.one_at_a_time:
+            earlier = half.seen_of_other()
+            half.compare_heads(request.seen)
+            half.check_current(request.head)
+            yield () if earlier is None else (earlier,)
 
     def _pads(self, statement: TotalStatement, roster: Roster, members: dict[MeterId, int], check_key: bytes) -> bytes:
         notice = self.half.registry.key(statement.key_id)

@@ -41,7 +41,7 @@ from wattseal.protocol.report import FlagReason, Report
 from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
-from wattseal.protocol.time import window_date
+from wattseal.protocol.time import MINUTES_PER_DAY, window_date
 from wattseal.protocol.trust import TrustAnchors
 
 _CYCLES_AT_ONCE = 500
@@ -212,7 +212,12 @@ class _BilledCycle:
     def __init__(self, cycle: Cycle, rosters: Sequence[Roster], region: Region, state: FleetState) -> None:
         self.minutes = cycle.minutes
         self.meters = {meter.name: meter.meter for meter in state.meters()}
-        self.reads = CycleReads(segments_of(rosters, self.minutes), region.interval_minutes)
+        parts = segments_of(rosters, self.minutes)
+        # No functional of less than a day may be opened; the aggregator does not take such segments.
+        billed = {
+            meter: [part for part in some if part[1] - part[0] >= MINUTES_PER_DAY] for meter, some in parts.items()
+        }
+        self.reads = CycleReads(billed, region.interval_minutes)
 
     def send(self, state: FleetState, region: Region, notice: KeyNotice, uploader: Uploader) -> dict[str, object]:
         sealer = CycleSealer(state, region, notice.key_id, CycleMinutes(*self.minutes))

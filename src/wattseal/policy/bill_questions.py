@@ -5,10 +5,11 @@ Every one of them compiles the functionals itself, from the tariff that was regi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
 from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Source, Span
+from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.policy.tenures import Tenure, tenures
 from wattseal.protocol.billing import BillSegment, BillStatement
@@ -90,9 +91,10 @@ class Bills:
         return tuple(found)
 
     def asked(self) -> list[Asked]:
-        """By segment and channel, in the order of the statement."""
+        """By segment and channel, in the order of the statement; what is alike shares its items."""
+        items = lru_cache(maxsize=None)(_items)
         return [
-            Asked(segment.meter, report.channel, _items(compiled, segment, report.channel, report.number))
+            Asked(segment.meter, report.channel, items(compiled, segment.start, report.channel, report.number))
             for segment, compiled in zip(self.statement.segments, self.compiled, strict=True)
             for report in segment.reports
         ]
@@ -145,11 +147,11 @@ def _row(rosters: Sequence[Roster], segment: BillSegment) -> RosterRow:
     return found
 
 
-def _items(compiled: Compiled, segment: BillSegment, channel: Channel, number: int) -> tuple[Item, ...]:
-    source = Source(Kind.CYCLE, segment.start, number)
+def _items(compiled: Compiled, start: int, channel: Channel, number: int) -> tuple[Item, ...]:
+    source = Source(Kind.CYCLE, start, number)
     minutes = compiled.segment.interval_minutes
     return tuple(
-        Item(source, Functional.of(segment.start, minutes, one.y, amount=one.item.mode is Mode.AMOUNT))
+        Item(source, Functional.of(start, minutes, one.y, amount=one.item.mode is Mode.AMOUNT))
         for one in compiled.functionals
         if one.item.channel is channel
     )
@@ -173,6 +175,18 @@ def permit_bills(bills: Bills, memory: Memory, rules: BillRules) -> list[Asked]:
     for channel, of_channel in changes.items():
         _check_neighbors(bills, channel, of_channel, memory, rules)
     return asked
+
+
+def check_atoms(before: Day, after: Day, channel: Channel, memory: Memory, rules: BillRules) -> None:
+    """What bills told must stay hidden in each atom that a total makes. Raises ShareTooLarge, which names no meter.
+
+    To be asked before the total is granted: `before` and `after` are its day without and with it. `memory` is asked for
+    books, of the cycles that hang together with that day at least. What was released decides alone: a later bill is
+    looked at beside these atoms when it is asked.
+    """
+    known = {atom.present for atom in before.atoms()}
+    for present in {atom.present for atom in after.atoms()} - known:
+        rules.check_neighbors(Neighbors.of(Held.of(memory.books(meter, channel).values()) for meter in present))
 
 
 def _check_disjoint(books: Mapping[CycleMinutes, BillBook], cycle: CycleMinutes) -> None:
@@ -209,5 +223,5 @@ def _usual_span(bills: Bills, channel: Channel) -> Span:
     """What the longest of the statement's segments asks of the channel."""
     longest = max(bills.statement.segments, key=lambda segment: segment.end - segment.start)
     compiled = bills.compiled[bills.statement.segments.index(longest)]
-    functionals = (item.functional for item in _items(compiled, longest, channel, 0))
+    functionals = (item.functional for item in _items(compiled, longest.start, channel, 0))
     return Span.of((one, False) for one in functionals if isinstance(one, Functional))

@@ -5,6 +5,7 @@ functionals from the tariff that was registered with it, so a statement names th
 """
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
@@ -172,7 +173,10 @@ class BillApproval(Message):
 
 
 class BillAnswer(Message):
-    """The statement; one number for each functional of each segment, in order; flagged intervals of each segment."""
+    """The statement, and one number for each functional of each segment, in order.
+
+    `flagged`: in how many of a segment's intervals the read of any channel is flagged.
+    """
 
     statement: Bytes
     numbers: Annotated[Bytes, Field(max_length=_MOST_NUMBERS)]
@@ -205,9 +209,8 @@ def split_numbers(joined: bytes, counts: Sequence[int]) -> list[list[bytes]]:
     """Numbers by segment, of which the i-th has `counts[i]`. Raises MalformedMessage for a wrong length."""
     if len(joined) != NUMBER_BYTES * sum(counts):
         raise MalformedMessage("there is not one number for each functional of each segment")
-    numbers = [joined[place : place + NUMBER_BYTES] for place in range(0, len(joined), NUMBER_BYTES)]
-    ends = [sum(counts[: position + 1]) for position in range(len(counts))]
-    return [numbers[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    numbers = (joined[place : place + NUMBER_BYTES] for place in range(0, len(joined), NUMBER_BYTES))
+    return [list(itertools.islice(numbers, count)) for count in counts]
 
 
 class BillReleaseRequest(Message):

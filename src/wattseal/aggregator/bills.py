@@ -1,0 +1,246 @@
+"""Encrypted bills: a statement over the segments of a cycle, one number for each functional, and the log of answers.
+
+The rules are applied to what was answered here; both halves of the key server apply them to ledgers of their own.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from fastapi.concurrency import run_in_threadpool
+from nacl.signing import SigningKey
+
+from wattseal.aggregator.bill_memory import BillMemory
+from wattseal.aggregator.logs import bills_log, totals_log
+from wattseal.aggregator.store import Store
+from wattseal.cryptosystems.ckks.evaluator import bill_sums
+from wattseal.cryptosystems.ckks.functional import Functional
+from wattseal.edge.registry import Registry
+from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills, segments_of
+from wattseal.policy.bills import BillRules
+from wattseal.policy.pack import Policy
+from wattseal.policy.sets import Day
+from wattseal.protocol.billing import (
+    MOST_SEGMENTS,
+    BillAnswer,
+    BillQuestion,
+    BillSegment,
+    BillStatement,
+    SegmentReport,
+)
+from wattseal.protocol.errors import MessageTooLarge, NobodyReported, UnknownSubject, WindowNotClosed
+from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Window
+from wattseal.protocol.report import Report, decode_report
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.statement import TotalQuestion
+from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
+
+
+class _Segment(NamedTuple):
+    """A meter's part of the cycle, of which a report is expected for each channel."""
+
+    meter: MeterId
+    start: int
+    end: int
+    channels: tuple[Channel, ...]
+
+    @property
+    def last_day(self) -> Window:
+        """The window that its reports lie under."""
+        return _last_day(self.end)
+
+    def stated(self, reports: Sequence[Report]) -> BillSegment:
+        headers = (report.header for report in reports)
+        numbers = tuple(SegmentReport(channel=header.channel, number=header.number) for header in headers)
+        return BillSegment(meter=self.meter, start=self.start, end=self.end, reports=numbers)
+
+
+Slot = tuple[Window, Channel, MeterId]
+
+
+class Billing:
+    """Answers questions about cycles that are over. The log of a region is what its bill rules see.
+
+    Workers that share a store see each other's bills. A total and a bill that are answered in the same moment may miss
+    each other: the next question sees both, and the halves answer one after the other.
+    """
+
+    def __init__(self, store: Store, registry: Registry, policy: Policy, signing_key: SigningKey, clock: Clock) -> None:
+        self._store = store
+        self._registry = registry
+        self._signing_key = signing_key
+        self._clock = clock
+        self._rules = BillRules(policy.least_group)
+        self._memories: dict[RegionId, BillMemory] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def answer(self, question: BillQuestion) -> bytes:
+        """A signed BillAnswer; the same statement gets the same bytes without computing.
+
+        Raises WindowNotClosed, UnknownSubject, NobodyReported if a meter lacks a report, MessageTooLarge, what
+        `permit_bills` raises, StoreUnavailable.
+        """
+        if question.cycle.minutes[1] * 60 > self._clock():
+            raise WindowNotClosed("the billing cycle is not over")
+        registered = Registered(*self._registry.tariff(question.tariff))
+        segments = await run_in_threadpool(self._segments, question)
+        bodies = await self._bodies(question.region, segments)
+        reports = await run_in_threadpool(_reports, segments, bodies)
+        bills = self._bills(question, registered, segments, reports)
+        async with self._one_at_a_time:
+            return await self._answer(bills, reports)
+
+    async def check_total(self, question: TotalQuestion, before: Day, after: Day) -> None:
+        """Of a total that is otherwise permitted, beside the bills that were answered. Raises ShareTooLarge."""
+        async with self._one_at_a_time:
+            memory = self._memory(question.region)
+            answers = await self._store.read_log(bills_log(question.region))
+            await run_in_threadpool(memory.learn_bills, answers)
+            recollection = memory.around(window_minutes(question.window))
+            await run_in_threadpool(check_atoms, before, after, question.channel, recollection, self._rules)
+
+    def _segments(self, question: BillQuestion) -> list[_Segment]:
+        """Sorted as in a statement."""
+        known = segments_of(self._rosters(question.region), question.cycle.minutes)
+        meters = sorted(set(question.meters))
+        segments = [
+            _Segment(meter, *part, self._channels(question.region, meter, part[1]))
+            for meter in meters
+            for part in sorted(known.get(meter, ()))
+        ]
+        on_roster = {each.meter for each in segments} - {each.meter for each in segments if not each.channels}
+        if len(on_roster) < len(meters):
+            raise UnknownSubject(f"{len(meters) - len(on_roster)} of {len(meters)} meters were not there in this cycle")
+        if len(segments) > MOST_SEGMENTS:
+            raise MessageTooLarge(f"{len(segments)} segments are more than {MOST_SEGMENTS}: ask for fewer meters")
+        return segments
+
+    def _channels(self, region: RegionId, meter: MeterId, end: int) -> tuple[Channel, ...]:
+        """Of a segment's end; none if the roster told of the meter only later."""
+        row = self._registry.roster(region, _last_day(end)).by_meter.get(meter)
+        return () if row is None else row.channels
+
+    async def _bodies(self, region: RegionId, segments: Sequence[_Segment]) -> dict[Slot, bytes]:
+        """The highest number that there is, accepted or late: late reports serve bills like others."""
+        places: dict[tuple[Window, Channel], list[MeterId]] = {}
+        for segment in segments:
+            for channel in segment.channels:
+                places.setdefault((segment.last_day, channel), []).append(segment.meter)
+        bodies: dict[Slot, bytes] = {}
+        for (window, channel), meters in places.items():
+            place = (region, window, Kind.CYCLE, channel.code, meters)
+            accepted, late = await self._store.fetch(*place), await self._store.fetch_late(*place)
+            for meter, *stored in zip(meters, accepted, late, strict=True):
+                numbered = [report for report in stored if report is not None]
+                if numbered:
+                    bodies[window, channel, meter] = max(numbered, key=itemgetter(0))[1]
+        return bodies
+
+    def _bills(
+        self,
+        question: BillQuestion,
+        registered: Registered,
+        segments: Sequence[_Segment],
+        reports: Sequence[Sequence[Report]],
+    ) -> Bills:
+        last_day = _last_day(question.cycle.minutes[1])
+        key = self._registry.key_of_window(last_day)
+        statement = BillStatement(
+            region=question.region,
+            tariff=question.tariff,
+            mode=question.mode,
+            timezone=question.timezone,
+            first=question.first,
+            after=question.after,
+            suite=Suite.CKKS,
+            key_id=key.key_id,
+            roster_digest=self._registry.roster(question.region, last_day).fingerprint,
+            segments=tuple(segment.stated(found) for segment, found in zip(segments, reports, strict=True)),
+        )
+        return Bills(statement, registered, self._rosters(question.region), key)
+
+    async def _answer(self, bills: Bills, reports: Sequence[Sequence[Report]]) -> bytes:
+        region, digest = bills.statement.region, bills.statement.digest()
+        log, memory = bills_log(region), self._memory(region)
+        while True:
+            answers = await self._store.read_log(log)
+            await run_in_threadpool(memory.learn_bills, answers)
+            if (place := memory.place_of(digest)) is not None:
+                return answers[place]
+            await self._learn_totals(memory, bills)
+            answer = await run_in_threadpool(self._permitted, bills, memory, reports)
+            # Another worker may have answered meanwhile: then its answers count first.
+            if await self._store.append(log, len(answers), [answer]):
+                return answer
+
+    def _memory(self, region: RegionId) -> BillMemory:
+        if region not in self._memories:
+            self._memories[region] = BillMemory(region, self._registry, self._rules)
+        return self._memories[region]
+
+    async def _learn_totals(self, memory: BillMemory, bills: Bills) -> None:
+        channels = {channel for segment in bills.statement.segments for channel in segment.channels}
+        places = [(channel, Window(window)) for channel in channels for window in bills.windows]
+        logs = {place: await self._store.read_log(totals_log(*place)) for place in places}
+        await run_in_threadpool(memory.learn_totals, logs)
+
+    def _permitted(self, bills: Bills, memory: BillMemory, reports: Sequence[Sequence[Report]]) -> bytes:
+        permit_bills(bills, memory.around(bills.minutes), self._rules)
+        flagged = tuple(map(_flagged, reports))
+        return BillAnswer.issue(bills.statement, list(_numbers(bills, reports)), flagged, self._signing_key).to_bytes()
+
+    def _rosters(self, region: RegionId) -> list[Roster]:
+        return [roster for roster in self._registry.rosters() if roster.region == region]
+
+
+def _last_day(end: int) -> Window:
+    return Window((end - 1) // MINUTES_PER_DAY)
+
+
+def _reports(segments: Sequence[_Segment], bodies: Mapping[Slot, bytes]) -> list[list[Report]]:
+    """By segment and channel. Raises NobodyReported, which says of how many meters one is missing."""
+    found = [list(_of_segment(segment, bodies)) for segment in segments]
+    lacking = {
+        segment.meter for segment, reports in zip(segments, found, strict=True) if len(reports) < len(segment.channels)
+    }
+    if lacking:
+        meters = {segment.meter for segment in segments}
+        raise NobodyReported(f"{len(lacking)} of {len(meters)} meters have no report of this cycle")
+    return found
+
+
+def _of_segment(segment: _Segment, bodies: Mapping[Slot, bytes]) -> Iterator[Report]:
+    for channel in segment.channels:
+        body = bodies.get((segment.last_day, channel, segment.meter))
+        if body is not None:
+            report = decode_report(body)
+            # A meter that has not heard of a move yet reports a segment that was cut since.
+            if (report.header.start, report.header.end) == (segment.start, segment.end):
+                yield report
+
+
+def _numbers(bills: Bills, reports: Sequence[Sequence[Report]]) -> Iterator[bytes]:
+    """In the order of segments and of their functionals."""
+    prices: dict[Compiled, list[Functional]] = {}
+    for compiled, of_segment in zip(bills.compiled, reports, strict=True):
+        if compiled not in prices:
+            prices[compiled] = [Functional.of(functional.y) for functional in compiled.functionals]
+        sums = dict(_sums(compiled, prices[compiled], of_segment))
+        yield from (sums[place] for place in range(len(sums)))
+
+
+def _sums(compiled: Compiled, prices: Sequence[Functional], reports: Sequence[Report]) -> Iterator[tuple[int, bytes]]:
+    """Each functional's place with its number. A report is taken apart once for all functionals of its channel."""
+    for report in reports:
+        channel = report.header.channel
+        places = [place for place, one in enumerate(compiled.functionals) if one.item.channel is channel]
+        if places:
+            yield from zip(places, bill_sums([report.ciphertext], [prices[place] for place in places]), strict=True)
+
+
+def _flagged(reports: Sequence[Report]) -> int:
+    """Intervals in which the read of any channel is flagged."""
+    runs = (run for report in reports for run in report.header.flags)
+    return len({interval for run in runs for interval in range(run.start, run.start + run.length)})

@@ -1,0 +1,13 @@
+"""Names of the store's append-only logs: one for whatever a rule must see as a whole."""
+
+from wattseal.protocol.ids import Channel, RegionId, Window
+
+
+def totals_log(channel: Channel, window: Window) -> str:
+    """Answers about one day, those of all regions."""
+    return f"totals:{channel}:{window}"
+
+
+def bills_log(region: RegionId) -> str:
+    """Answers about all cycles: those of one meter may not overlap."""
+    return f"bills:{region}"

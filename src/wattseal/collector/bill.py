@@ -1,0 +1,150 @@
+"""`wattseal bill`: one bill from services that run, as text, JSON, CSV and a page to print."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+from wattseal.collector.bill_files import bill_json, bills_csv, described, read_accounts, read_cancelled
+from wattseal.collector.bill_page import bill_page
+from wattseal.collector.bill_terms import Account, Terms
+from wattseal.collector.bills import Settled, Unbilled
+from wattseal.collector.client import Client
+from wattseal.collector.run import check_out
+from wattseal.edge.private_files import write_private
+from wattseal.protocol.codec import to_base64
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.roster import Unit
+from wattseal.protocol.tariff.bill import Customer, parse_cycle
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.files import load_tariff
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.toml_file import packaged
+
+SHEETS_ZONE: Final = "America/Los_Angeles"
+"""Where the sheets that come with the package are valid."""
+
+
+@dataclass(frozen=True)
+class BillOptions:
+    """What the user asked for, as it was written."""
+
+    meter: str
+    cycle: str
+    directory: Path
+    tariff: str | None = None
+    mode: str = "amount"
+    timezone: str | None = None
+    region: str = "region-1"
+    territory: str | None = None
+    program: str | None = None
+    accounts: Path | None = None
+    cancels: Path | None = None
+    unit: str | None = None
+    therms_per_ccf: str | None = None
+    out: Path | None = None
+
+    @property
+    def customer(self) -> Customer:
+        return Customer(self.territory, self.program)
+
+
+def bill(options: BillOptions) -> dict[str, Any]:
+    """The bill as `--json` has it, and the files that were written.
+
+    Raises UsageError for options that cannot be used, before anything is asked; Refused if the rules or the opening
+    say no.
+    """
+    mode, unit, therms = _mode(options.mode), _unit(options.unit), _therms(options.therms_per_ccf)
+    if options.out is not None:
+        check_out(options.out)
+    meters = _meters(options)
+    with Client.of_directory(options.directory.absolute()) as client:
+        tariff = _tariff(options.tariff, client)
+        cycle = parse_cycle(options.cycle, _zone(options.timezone, tariff))
+        cancels = None if options.cancels is None else read_cancelled(options.cancels, meters, cycle)
+        terms = Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms)
+        accounts = {meter: Account(name, options.customer, cancels) for meter, name in meters.items()}
+        (found,) = client.bills(accounts, terms, region=options.region)
+    if isinstance(found, Unbilled):
+        raise found.error
+    files = [] if options.out is None else write_bill(found, options.out)
+    return {**described(found), "files": [str(file) for file in files]}
+
+
+def write_bill(found: Settled, out: Path) -> list[Path]:
+    """bills.csv, the bill's page and its JSON, each whole or not at all, for its owner's eyes only."""
+    name = f"bill-{found.meters[0]}-{found.bill.cycle.first}"
+    files = {
+        out / "bills.csv": bills_csv([found]),
+        out / f"{name}.html": bill_page(found),
+        out / f"{name}.json": bill_json(found),
+    }
+    for path, content in files.items():
+        try:
+            write_private(path, content)
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from None
+    return list(files)
+
+
+def _meters(options: BillOptions) -> Mapping[str, str | None]:
+    """The meter, or all that are its account's, with the account's name."""
+    if options.accounts is None:
+        return {options.meter: None}
+    accounts = read_accounts(options.accounts)
+    if options.meter not in accounts:
+        raise UsageError(f"{options.accounts}: meter '{options.meter}' is missing")
+    return {meter: name for meter, name in accounts.items() if name == accounts[options.meter]}
+
+
+def _tariff(source: str | None, client: Client) -> Tariff:
+    """The collector's own copy: the one that is named, else the one sheet of the package that is registered."""
+    if source is not None:
+        return load_tariff(source)
+    listed = client.tariffs()
+    sheets = [(sheet, one.get("digest")) for one in listed if (sheet := _sheet(one.get("name", ""))) is not None]
+    found = [sheet for sheet, digest in sheets if to_base64(sheet.fingerprint) == digest]
+    if len(found) != 1:
+        names = ", ".join(f"{one.get('name')} {one.get('revision')}" for one in listed)
+        raise UsageError(f"--tariff names the tariff, a file or a sheet of the package; registered: {names or 'none'}")
+    return found[0]
+
+
+def _sheet(name: str) -> Tariff | None:
+    try:
+        return packaged(name)
+    except UsageError:
+        return None
+
+
+def _zone(given: str | None, tariff: Tariff) -> str:
+    """Raises UsageError rather than guess at where hours begin."""
+    if given is not None:
+        return given
+    sheet = _sheet(tariff.name)
+    if sheet is None or sheet.fingerprint != tariff.fingerprint:
+        raise UsageError(f"--timezone is needed: tariff {tariff.name} is not a sheet of the package")
+    return SHEETS_ZONE
+
+
+def _mode(text: str) -> Mode:
+    try:
+        return Mode(text)
+    except ValueError:
+        raise UsageError(f"--mode is {' or '.join(Mode)}, not '{text}'") from None
+
+
+def _unit(text: str | None) -> Unit | None:
+    try:
+        return None if text is None else Unit(text)
+    except ValueError:
+        raise UsageError(f"--unit is {', '.join(Unit)}, not '{text}'") from None
+
+
+def _therms(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        raise UsageError(f"--therms-per-ccf is a decimal such as 1.034, not '{text}'") from None

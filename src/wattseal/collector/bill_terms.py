@@ -1,0 +1,113 @@
+"""By what bills are asked for and settled: whom they are for, and what all bills of a run have in common."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from pydantic import TypeAdapter
+
+from wattseal.protocol.billing import MOST_SEGMENTS, BillQuestion, BillStatement, local_day
+from wattseal.protocol.errors import Contradiction, UsageError
+from wattseal.protocol.ids import Channel, MeterId, RegionId
+from wattseal.protocol.roster import Name, Unit
+from wattseal.protocol.tariff.bill import Cancelled, Customer, Cycle, Outcome
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.compile import Compiled, Segment, compile_tariff
+from wattseal.protocol.tariff.literals import named
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.settle import settle
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a bill is for. Meters of one name share a bill; without a name each meter has its own.
+
+    `cancels` is an earlier bill of the same cycle. Raises UsageError.
+    """
+
+    name: str | None = None
+    customer: Customer = field(default_factory=Customer)
+    cancels: Cancelled | None = None
+
+    def __post_init__(self) -> None:
+        # Spreadsheets take a name that begins with '=' for a formula.
+        if self.name is not None:
+            with named("account"):
+                _NAME.validate_python(self.name)
+
+    def key(self, meter: str) -> tuple[str | None, str]:
+        """The same for meters that share a bill."""
+        return self.name, meter if self.name is None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all bills of a run are settled by.
+
+    `unit` is that of the region's reads where the tariff's class is large, else None: no statement says it.
+    Raises UsageError.
+    """
+
+    tariff: Tariff
+    cycle: Cycle
+    mode: Mode
+    interval_minutes: int
+    unit: Unit | None = None
+    therms_per_ccf: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        large = self.tariff.customer_class == "large"
+        if large and self.unit not in (Unit.WH, Unit.WH_10, Unit.WH_100):
+            raise UsageError(f"unit: tariff {self.tariff.name} is of class large, whose reads are in Wh, 10Wh or 100Wh")
+        if not large and self.unit is not None:
+            raise UsageError(f"unit: tariff {self.tariff.name} is not of class large")
+
+    def compiled(self, start: int, end: int, channels: tuple[Channel, ...]) -> Compiled:
+        """Raises UsageError for a segment that the tariff does not fit."""
+        read_unit = 1 if self.unit is None else self.unit.factor
+        segment = Segment(start, end, self.interval_minutes, self.cycle.timezone, channels, read_unit)
+        return compile_tariff(self.tariff, segment, self.tariff.modes(self.mode))
+
+    def rehearse(self, customers: Iterable[Customer]) -> None:
+        """Raises UsageError for what bills would lack. Once results are out, the meters' rank is spent."""
+        compiled = self.compiled(*self.cycle.minutes, tuple(sorted({charge.channel for charge in self.tariff.metered})))
+        if compiled.registers:
+            raise UsageError(f"tariff {self.tariff.name} charges demand, of which no register is reported yet")
+        nothing = Outcome(compiled, {functional.item: 0 for functional in compiled.functionals})
+        for customer in set(customers):
+            settle(self.tariff, self.cycle, [nothing], customer, therms_per_ccf=self.therms_per_ccf)
+
+    def check(self, statement: BillStatement) -> None:
+        """Raises Contradiction for a statement about another tariff, cycle or mode."""
+        if (statement.tariff, statement.cycle, statement.mode) != (self.tariff.fingerprint, self.cycle, self.mode):
+            raise Contradiction("the release is about another tariff, cycle or mode")
+
+    def question(self, region: str, meters: Iterable[str]) -> BillQuestion:
+        """Raises UsageError for what is no name of a region or meter."""
+        with named("bill"):
+            return BillQuestion(
+                region=RegionId(region),
+                tariff=self.tariff.fingerprint,
+                mode=self.mode,
+                timezone=self.cycle.timezone,
+                first=local_day(self.cycle.first),
+                after=local_day(self.cycle.after),
+                meters=tuple(MeterId(meter) for meter in meters),
+            )
+
+
+def runs(accounts: Mapping[str, Account]) -> Iterator[list[str]]:
+    """Meters by the statement. Those of one account are in one, for a bill rests on one release."""
+    together: dict[tuple[str | None, str], list[str]] = {}
+    for meter in sorted(accounts):
+        together.setdefault(accounts[meter].key(meter), []).append(meter)
+    run: list[str] = []
+    for meters in together.values():
+        if run and len(run) + len(meters) > MOST_SEGMENTS:
+            yield run
+            run = []
+        run += meters
+    if run:
+        yield run

@@ -1,0 +1,115 @@
+"""What both halves do alike with bill statements: permit them by their own ledger, and name what each number is of."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from wattseal.cryptosystems.ckks.functional import Functional
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096, MODULUS_ID
+from wattseal.cryptosystems.ckks.unblinder import bill_pads
+from wattseal.cryptosystems.pads.label import Label
+from wattseal.cryptosystems.secret import Secret
+from wattseal.edge.registry import Registry
+from wattseal.keyserver.bills_memory import BillMemory
+from wattseal.keyserver.ledger import Ledger
+from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills
+from wattseal.policy.bills import BillRules
+from wattseal.policy.pack import Policy
+from wattseal.policy.sets import Day
+from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport
+from wattseal.protocol.errors import WindowNotClosed
+from wattseal.protocol.ids import Channel, Kind, MeterId
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
+
+KeysOf = Callable[[Roster, Sequence[MeterId]], list[Secret]]
+
+
+class Billing:
+    """The bill rules of one half. For one thread at a time."""
+
+    def __init__(self, ledger: Ledger, registry: Registry, policy: Policy, clock: Clock) -> None:
+        self._registry, self._policy, self._clock = registry, policy, clock
+        self._rules = BillRules(policy.least_group)
+        self._memory = BillMemory(ledger, registry, self._rules)
+
+    def permit(self, statement: BillStatement, purpose: str) -> Bills:
+        """What the statement means here, if this half's policy and ledger permit it. Raises Refused, Rejected."""
+        self._policy.check_purpose(purpose)
+        if statement.cycle.minutes[1] * 60 > self._clock():
+            raise WindowNotClosed("the billing cycle is not over yet")
+        bills = Bills(
+            statement,
+            Registered(*self._registry.tariff(statement.tariff)),
+            [roster for roster in self._registry.rosters() if roster.region == statement.region],
+            self._registry.key(statement.key_id),
+        )
+        permit_bills(bills, self._memory.around(statement.region, bills.minutes), self._rules)
+        return bills
+
+    def check_total(self, statement: TotalStatement, before: Day, after: Day) -> None:
+        """Of a total that is otherwise permitted. Raises ShareTooLarge."""
+        memory = self._memory.around(statement.region, window_minutes(statement.window))
+        check_atoms(before, after, statement.channel, memory, self._rules)
+
+
+class Part(NamedTuple):
+    """One report of a segment: the functionals that weigh it, each with its place among all of the segment."""
+
+    label: Label
+    functionals: Sequence[tuple[int, Functional]]
+
+
+def parts_of(bills: Bills) -> Iterator[list[Part]]:
+    """By segment; a report that nothing weighs is left out. Segments that cover the same share their functionals."""
+    priced: dict[Compiled, dict[Channel, list[tuple[int, Functional]]]] = {}
+    for segment, compiled in zip(bills.statement.segments, bills.compiled, strict=True):
+        if compiled not in priced:
+            priced[compiled] = _priced(compiled)
+        yield [
+            Part(_label(bills.statement, segment, report), priced[compiled][report.channel])
+            for report in segment.reports
+            if report.channel in priced[compiled]
+        ]
+
+
+def key_of(bills: Bills, segment: BillSegment, keys_of: KeysOf) -> Secret:
+    """Of the installation in the last roster within the segment that has the meter; what is permitted has one."""
+    rosters = [roster for roster in bills.rosters if roster.effective * MINUTES_PER_DAY < segment.end]
+    roster = next(roster for roster in reversed(rosters) if segment.meter in roster.by_meter)
+    [key] = keys_of(roster, [segment.meter])
+    return key
+
+
+def bill_pads_of(bills: Bills, pad_keys_of: KeysOf) -> Iterator[bytes]:
+    """One number for each functional of each segment, in order."""
+    for segment, parts in zip(bills.statement.segments, parts_of(bills), strict=True):
+        pad_key = key_of(bills, segment, pad_keys_of)
+        numbers: dict[int, bytes] = {}
+        for part in parts:
+            places, functionals = zip(*part.functionals, strict=True)
+            numbers.update(zip(places, bill_pads(CKKS_4096, [part.label], pad_key, functionals), strict=True))
+        yield from (numbers[place] for place in sorted(numbers))
+
+
+def _priced(compiled: Compiled) -> dict[Channel, list[tuple[int, Functional]]]:
+    priced: dict[Channel, list[tuple[int, Functional]]] = {}
+    for place, functional in enumerate(compiled.functionals):
+        priced.setdefault(functional.item.channel, []).append((place, Functional.of(functional.y)))
+    return priced
+
+
+def _label(statement: BillStatement, segment: BillSegment, report: SegmentReport) -> Label:
+    return Label(
+        suite=statement.suite,
+        modulus_id=MODULUS_ID,
+        region=statement.region,
+        meter=segment.meter,
+        kind=Kind.CYCLE,
+        channel=report.channel.code,
+        start=segment.start,
+        end=segment.end,
+        key_id=statement.key_id,
+        number=report.number,
+    )

@@ -1,0 +1,223 @@
+"""The decryptor half's part of bills: opens each functional of each segment, and signs cents and exact sums."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from wattseal.cryptosystems.ckks.bill_decryptor import BillDecryptor, Unmasking
+from wattseal.cryptosystems.ckks.functional import Functional
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096
+from wattseal.cryptosystems.ckks.scales import Cycle
+from wattseal.cryptosystems.errors import VerificationFailed
+from wattseal.cryptosystems.pads.label import Label
+from wattseal.keyserver.bills import Part, key_of, parts_of
+from wattseal.keyserver.half import Half
+from wattseal.keyserver.ledger import MAX_ATTEMPTS
+from wattseal.policy.bill_questions import Bills
+from wattseal.protocol.billing import (
+    BillPadGrant,
+    BillPadRequest,
+    BillRelease,
+    BillReleaseRequest,
+    BillResult,
+    BillStatement,
+    split_numbers,
+)
+from wattseal.protocol.codec import Digest
+from wattseal.protocol.errors import (
+    AttemptsExhausted,
+    DominatedGroup,
+    MalformedMessage,
+    RemoteError,
+    VerificationRefused,
+    WattsealError,
+)
+from wattseal.protocol.signing import Envelope
+
+_UNMASKINGS_KEPT = 256
+_NOT_OPENED = BillResult(values=(), opened=False)
+Numbers = Sequence[Sequence[bytes]]
+
+
+class BillPadSource(Protocol):
+    """The unblinder, as the decryptor reaches it for bills."""
+
+    def grant_bills(self, request: Envelope) -> Envelope:
+        """Raises whatever the unblinder refuses with, or PeerUnavailable."""
+
+
+class BillsReleased(NamedTuple):
+    """Bytes of a signed BillRelease, and how many items failed to open just now: none if it was there already."""
+
+    body: bytes
+    failed: int
+
+
+class _Admitted(NamedTuple):
+    """A statement that may be opened, the aggregator's numbers by segment, and the items that may be attempted.
+
+    Items stand by the places of their segments.
+    """
+
+    digest: Digest
+    bills: Bills
+    numbers: Numbers
+    items: dict[int, Digest]
+
+
+class BillDecryptorService:
+    """A billing run takes one transaction of the ledger for each step: intent, attempts, release."""
+
+    def __init__(self, half: Half, pads: BillPadSource) -> None:
+        self._half = half
+        self._pads = pads
+
+    def release(self, request: BillReleaseRequest) -> BillsReleased:
+        """The same statement again gets the same bytes.
+
+        An item that fails to open, for whatever cause, is answered as not opened, and so is every item that has failed
+        three times; the others are not touched. Raises Rejected before anything is recorded, Refused after recording
+        it, PeerUnavailable, LedgerBehind.
+        """
+        half = self._half
+        statement = request.answer.approval.opened(half.trust.aggregator)
+        half.compare_heads(request.seen)
+        digest = statement.digest()
+        # A finished release waits for nobody.
+        return self._finished(request, digest) or self._release(request, statement, digest)
+
+    def _finished(self, request: BillReleaseRequest, digest: Digest) -> BillsReleased | None:
+        done = self._half.ledger.release(digest)
+        if done is None:
+            return None
+        with self._half.recording(digest):
+            self._half.policy.check_purpose(request.purpose)
+        return BillsReleased(done, 0)
+
+    def _release(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> BillsReleased:
+        with self._half.one_at_a_time:
+            done = self._finished(request, digest)
+            if done is not None:
+                return done
+            with self._half.recording(digest):
+                admitted = self._admit(request, statement, digest)
+                grant, pads = self._attempt(request, admitted)
+            return self._sign(request, admitted, grant, self._open(admitted, pads))
+
+    def _admit(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> _Admitted:
+        """Apply the policy, then write the intent. Raises Refused, Rejected."""
+        half, answer = self._half, request.answer
+        bills = half.bills.permit(statement, request.purpose)
+        _check_flagged(answer.flagged, bills)
+        numbers = split_numbers(answer.numbers, _counts(bills))
+        items = {place: statement.item(segment) for place, segment in enumerate(statement.segments)}
+        left = {place: item for place, item in items.items() if half.ledger.attempts(item) < MAX_ATTEMPTS}
+        half.ledger.intend_bills(digest, answer.statement, statement.region, bills.minutes, request.purpose)
+        return _Admitted(digest, bills, numbers, left)
+
+    def _attempt(self, request: BillReleaseRequest, admitted: _Admitted) -> tuple[BillPadGrant, Numbers]:
+        """Count the attempts, then ask for pads: the head that the unblinder keeps covers them. No pads, no attempt."""
+        ledger = self._half.ledger
+        ledger.attempt_bills(admitted.digest, admitted.items)
+        try:
+            grant = self._ask_for_pads(request, admitted.digest)
+            return grant, split_numbers(grant.numbers, _counts(admitted.bills))
+        except WattsealError:
+            ledger.withdraw_bills(admitted.digest, admitted.items)
+            raise
+
+    def _ask_for_pads(self, request: BillReleaseRequest, digest: Digest) -> BillPadGrant:
+        half = self._half
+        ask = BillPadRequest(
+            purpose=request.purpose,
+            approval=request.answer.approval,
+            token=request.unblinder_token,
+            head=half.head(),
+            seen=half.to_show(request.seen),
+        )
+        try:
+            answer = self._pads.grant_bills(Envelope.issue(ask, half.vault.signing_key))
+        except (DominatedGroup, VerificationRefused, AttemptsExhausted) as error:
+            # Words that only this half may say.
+            raise RemoteError(f"the unblinder answered '{error.slug}'") from None
+        grant = answer.opened(BillPadGrant, half.trust.unblinder)
+        half.check_grant(grant, digest)
+        return grant
+
+    def _open(self, admitted: _Admitted, pads: Numbers) -> list[BillResult]:
+        opening = _Opening(self._half, admitted.bills)
+        segments = zip(parts_of(admitted.bills), admitted.numbers, pads, strict=True)
+        return [
+            opening.result(place, *segment) if place in admitted.items else _NOT_OPENED
+            for place, segment in enumerate(segments)
+        ]
+
+    def _sign(
+        self, request: BillReleaseRequest, admitted: _Admitted, grant: BillPadGrant, results: Sequence[BillResult]
+    ) -> BillsReleased:
+        half = self._half
+        release = BillRelease(
+            statement=request.answer.statement,
+            purpose=request.purpose,
+            results=tuple(results),
+            flagged=request.answer.flagged,
+            decryptor_head=half.head(),
+            unblinder_head=grant.head,
+        )
+        body = Envelope.issue(release, half.vault.signing_key).to_bytes()
+        unopened = [place for place, result in enumerate(results) if not result.opened]
+        opened = [item for place, item in admitted.items.items() if results[place].opened]
+        half.ledger.finish_bills(admitted.digest, unopened, opened, body)
+        return BillsReleased(body, len(admitted.items) - len(opened))
+
+
+class _Opening:
+    """Opens the segments of one statement; what does not depend on the meter is computed once."""
+
+    def __init__(self, half: Half, bills: Bills) -> None:
+        self._half, self._bills = half, bills
+        self._unmasking = lru_cache(maxsize=_UNMASKINGS_KEPT)(_unmasking)
+
+    def result(self, place: int, parts: Sequence[Part], numbers: Sequence[bytes], pads: Sequence[bytes]) -> BillResult:
+        """The same work whichever of the numbers fails."""
+        totals: dict[int, int | None] = {}
+        for part in parts:
+            decryptor = self._decryptor(place, part.label)
+            for at, functional in part.functionals:
+                unmasking = self._unmasking(part.label._replace(meter=""), functional)
+                totals[at] = _opened(decryptor, numbers[at], pads[at], unmasking)
+        compiled = self._bills.compiled[place]
+        values = [
+            compiled.released(functional, total)
+            for at, functional in enumerate(compiled.functionals)
+            if (total := totals[at]) is not None
+        ]
+        if len(values) < len(totals):
+            return _NOT_OPENED
+        return BillResult(values=tuple(values), opened=True)
+
+    def _decryptor(self, place: int, label: Label) -> BillDecryptor:
+        secret_key = key_of(self._bills, self._bills.statement.segments[place], self._half.meter_keys)
+        return BillDecryptor(CKKS_4096, secret_key, label, Cycle(*self._bills.minutes))
+
+
+def _unmasking(label: Label, functional: Functional) -> Unmasking:
+    return Unmasking.of(CKKS_4096, [label], functional)
+
+
+def _opened(decryptor: BillDecryptor, number: bytes, pad: bytes, unmasking: Unmasking) -> int | None:
+    try:
+        return decryptor.open_bill(number, pad, unmasking)
+    except VerificationFailed:
+        return None
+
+
+def _counts(bills: Bills) -> list[int]:
+    return [len(compiled.functionals) for compiled in bills.compiled]
+
+
+def _check_flagged(flagged: tuple[int, ...], bills: Bills) -> None:
+    """The counts are the aggregator's own word, but they are signed into a release that is final."""
+    most = [compiled.segment.intervals for compiled in bills.compiled]
+    if len(flagged) != len(most) or any(count > limit for count, limit in zip(flagged, most, strict=True)):
+        raise MalformedMessage("the counts of flagged intervals do not fit the statement")

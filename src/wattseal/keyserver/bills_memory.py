@@ -1,0 +1,108 @@
+"""What a half remembers of bills and of the atoms beside them: its own ledger, as the bill rules want to see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from wattseal.edge.registry import Registry
+from wattseal.keyserver.ledger import Ledger
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered
+from wattseal.policy.bills import BillBook, BillRules
+from wattseal.policy.questions import grant_of
+from wattseal.policy.sets import Day
+from wattseal.protocol.billing import BillStatement
+from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.statement import TotalStatement
+
+AtomSets = frozenset[frozenset[MeterId]]
+
+
+@dataclass
+class _Cycle:
+    """What was granted of one region's billing cycle, as far as entry `counter` of the ledger."""
+
+    counter: int = 0
+    books: dict[tuple[MeterId, Channel], BillBook] = field(default_factory=dict)
+
+
+class _Atoms(NamedTuple):
+    """Of one region, channel and day, and how many statements of the ledger they follow from."""
+
+    statements: int
+    meters: AtomSets
+
+
+class BillMemory:
+    """Reads each entry of the ledger once. For one thread at a time."""
+
+    def __init__(self, ledger: Ledger, registry: Registry, rules: BillRules) -> None:
+        self._ledger, self._registry, self._rules = ledger, registry, rules
+        self._cycles: dict[tuple[RegionId, CycleMinutes], _Cycle] = {}
+        self._atoms: dict[tuple[RegionId, Channel, int], _Atoms] = {}
+
+    def around(self, region: RegionId, minutes: CycleMinutes) -> "Recollection":
+        """For what is asked about that time."""
+        cycles = _hanging_together(self._ledger.bill_cycles(region), minutes)
+        return Recollection(self, region, {cycle: self._books(region, cycle) for cycle in cycles})
+
+    def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
+        place = (region, channel, window)
+        statements = self._ledger.statements_of(channel, Window(window))
+        if place not in self._atoms or self._atoms[place].statements != len(statements):
+            self._atoms[place] = _Atoms(len(statements), self._atoms_of(region, statements))
+        return self._atoms[place].meters
+
+    def _books(self, region: RegionId, cycle: CycleMinutes) -> Mapping[tuple[MeterId, Channel], BillBook]:
+        known = self._cycles.setdefault((region, cycle), _Cycle())
+        for counter, statement in self._ledger.bills_of(region, cycle, known.counter):
+            self._record(BillStatement.from_bytes(statement), known.books)
+            known.counter = counter
+        return known.books
+
+    def _record(self, statement: BillStatement, books: dict[tuple[MeterId, Channel], BillBook]) -> None:
+        """Under the roster that it names, whatever has taken its place since."""
+        registered = Registered(*self._registry.tariff(statement.tariff))
+        rosters = [self._registry.roster_named(statement.roster_digest)]
+        for one in Bills(statement, registered, rosters, self._registry.key(statement.key_id)).asked():
+            if one.items:
+                before = books.get((one.meter, one.channel), BillBook())
+                books[one.meter, one.channel] = self._rules.recorded((*before.items, *one.items))
+
+    def _atoms_of(self, region: RegionId, statements: list[bytes]) -> AtomSets:
+        parsed = [(one, self._roster(one)) for one in map(TotalStatement.from_bytes, statements)]
+        grants = (grant_of(statement, roster) for statement, roster in parsed if roster.region == region)
+        return frozenset(atom.present for atom in Day.of(grants).atoms() if atom.present)
+
+    def _roster(self, statement: TotalStatement) -> Roster:
+        return self._registry.roster_named(statement.roster_digest)
+
+
+class Recollection(NamedTuple):
+    """A `Memory` of one region, of the cycles that hang together with what is asked; no other bears on the answer."""
+
+    memory: BillMemory
+    region: RegionId
+    cycles: Mapping[CycleMinutes, Mapping[tuple[MeterId, Channel], BillBook]]
+
+    def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
+        """See `Memory`."""
+        place = (meter, channel)
+        return {cycle: books[place] for cycle, books in self.cycles.items() if place in books}
+
+    def atoms(self, channel: Channel, windows: range) -> AtomSets:
+        """See `Memory`."""
+        return frozenset[frozenset[MeterId]]().union(
+            *(self.memory.atoms(self.region, channel, window) for window in windows)
+        )
+
+
+def _hanging_together(cycles: list[CycleMinutes], minutes: CycleMinutes) -> list[CycleMinutes]:
+    """Those that overlap `minutes`, or overlap one that does, and so on."""
+    start, end = minutes
+    while True:
+        found = [cycle for cycle in cycles if cycle[0] < end and start < cycle[1]]
+        reached = min([start, *(first for first, _ in found)]), max([end, *(last for _, last in found)])
+        if reached == (start, end):
+            return found
+        start, end = reached

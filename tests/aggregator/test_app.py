@@ -1,0 +1,110 @@
+"""Bills and tariffs over HTTP: who may ask, and what comes back."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.aggregator.cycles import BASIC, END, MAY, OTHER, ZONE, cycle_report, registry
+from tests.policy.rosters import REGION, operator
+from wattseal.aggregator.app import Parts, aggregator_app
+from wattseal.aggregator.store import embedded_url
+from wattseal.cryptosystems.backend import Backend
+from wattseal.edge.access import Scope, Tokens
+from wattseal.policy.pack import trial_policy
+from wattseal.protocol.billing import BillAnswer, BillQuestion, local_day
+from wattseal.protocol.codec import to_base64
+from wattseal.protocol.ids import MeterId
+from wattseal.protocol.report import frame
+from wattseal.protocol.tariff.charges import Mode
+
+QUESTION = BillQuestion(
+    region=REGION,
+    tariff=BASIC.fingerprint,
+    mode=Mode.AMOUNT,
+    timezone=ZONE,
+    first=local_day(MAY.first),
+    after=local_day(MAY.after),
+    meters=(MeterId("m0"),),
+)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def served(directory: Path) -> AsyncIterator[dict[Scope, httpx.AsyncClient]]:
+    """A client for each scope."""
+    tokens = Tokens.create(directory / "tokens.json")
+    parts = Parts(
+        store_url=embedded_url(directory / "store"),
+        segments=directory / "segments",
+        allow_loss=False,
+        registry=registry(directory / "registry"),
+        tokens=Tokens.load(directory / "tokens.json"),
+        policy=trial_policy(),
+        signing_key=operator("aggregator"),
+        clock=lambda: END * 60.0,
+        grace_hours=None,
+        horizon_days=None,
+        backend=Backend.OURS,
+    )
+    app = aggregator_app(parts)
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app):
+        yield {
+            scope: httpx.AsyncClient(
+                transport=transport, base_url="http://aggregator", headers={"Authorization": f"Bearer {token}"}
+            )
+            for scope, token in tokens.items()
+        }
+
+
+@pytest.mark.anyio
+async def test_from_an_upload_to_a_bill(tmp_path: Path) -> None:
+    """What is missing is told as a problem; afterwards the same bytes come every time."""
+    async with served(tmp_path) as clients:
+        missing = await clients[Scope.COLLECTOR].post("/v1/bills", content=QUESTION.to_bytes())
+        assert (missing.status_code, missing.json()["type"]) == (403, "urn:wattseal:problem:nobody-reported")
+        uploaded = await clients[Scope.FLEET].post("/v1/reports", content=frame([cycle_report()]))
+        assert uploaded.json() == {"reports": [{"status": "accepted"}]}
+        answers = [await clients[Scope.COLLECTOR].post("/v1/bills", content=QUESTION.to_bytes()) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    statement = BillAnswer.from_bytes(answers[0].content).approval.opened(operator("aggregator").verify_key.encode())
+    assert [segment.meter for segment in statement.segments] == ["m0"]
+
+
+@pytest.mark.anyio
+async def test_which_tariffs_are_registered(tmp_path: Path) -> None:
+    async with served(tmp_path) as clients:
+        listed = json.loads((await clients[Scope.COLLECTOR].get("/v1/tariffs")).content)
+    assert listed == [
+        {
+            "name": tariff.name,
+            "revision": tariff.revision,
+            "digest": to_base64(tariff.fingerprint),
+            "class": "residential",
+            "commodity": "electricity",
+        }
+        for tariff in (BASIC, OTHER)
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scope", [Scope.FLEET, Scope.OPERATOR])
+async def test_only_a_collector_asks(tmp_path: Path, scope: Scope) -> None:
+    async with served(tmp_path) as clients:
+        answers = [
+            await clients[scope].post("/v1/bills", content=QUESTION.to_bytes()),
+            await clients[scope].get("/v1/tariffs"),
+        ]
+        document = (await clients[scope].get("/openapi.json")).json()
+    assert [answer.status_code for answer in answers] == [403, 403]
+    body = document["paths"]["/v1/bills"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"] == {"$ref": "#/components/schemas/BillQuestion"}

@@ -1,0 +1,322 @@
+"""Both halves in this process, meters that seal cycle reports, and an aggregator's side of a billing run.
+
+What a meter read follows from its label, so that every test can tell what a bill must come to.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nacl.signing import SigningKey
+from numpy.typing import NDArray
+
+from tests.policy.rosters import REGION, TRUST, countersigned, operator, published, roster, row
+from wattseal.cryptosystems.ckks.encryptor import MeterSealer
+from wattseal.cryptosystems.ckks.evaluator import bill_sums
+from wattseal.cryptosystems.ckks.functional import Functional
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096, MODULUS_ID
+from wattseal.cryptosystems.ckks.scales import Cycle as CycleMinutes
+from wattseal.cryptosystems.ckks.scales import bill_scale
+from wattseal.cryptosystems.ckks.unblinder import bill_pads
+from wattseal.cryptosystems.pads.derive import Root
+from wattseal.cryptosystems.pads.label import Label, Use
+from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
+from wattseal.edge.access import Scope, Tokens
+from wattseal.edge.registry import Registry
+from wattseal.keyserver.bills_decryptor import BillsReleased
+from wattseal.keyserver.decryptor import DecryptorService
+from wattseal.keyserver.half import Half
+from wattseal.keyserver.ledger import EMPTY, Entry, Ledger
+from wattseal.keyserver.unblinder import UnblinderService
+from wattseal.keyserver.vault import Vault
+from wattseal.policy.pack import trial_policy
+from wattseal.protocol.billing import (
+    BillAnswer,
+    BillPadGrant,
+    BillPadRequest,
+    BillRelease,
+    BillReleaseRequest,
+    BillResult,
+    BillSegment,
+    BillStatement,
+    SegmentReport,
+    local_day,
+)
+from wattseal.protocol.ids import HalfRole, Kind, MeterId, Role, Suite, Window
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.release import Head, SignedHead
+from wattseal.protocol.roster import Roster, RosterRow
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.plain import plain_outcome
+from wattseal.protocol.tariff.signed import SignedTariff
+from wattseal.protocol.tariff.toml_file import packaged
+from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
+
+ZONE = "America/Los_Angeles"
+MAY = Cycle(date(2026, 5, 1), date(2026, 5, 31), ZONE)
+START, END = MAY.minutes
+FIRST = parse_window("2026-04-01")
+LAYOUT = DEFAULT_LAYOUTS[60].layout_id
+KEY = KeyNotice(key_id=1, suite=int(Suite.MASKING), public_key=b"", first_window=FIRST, last_window=Window(FIRST + 365))
+BASIC, OTHER = packaged("E-1"), packaged("E-TOU-D")
+TOKEN = "the token of a collector"
+TOKENS = Tokens({hashlib.sha256(TOKEN.encode()).hexdigest(): Scope.COLLECTOR})
+POLICY = trial_policy().model_copy(update={"least_group": 4})
+ROOTS: dict[HalfRole, Root] = {
+    Role.DECRYPTOR: Root(Secret(b"d" * 32), KEY.key_id),
+    Role.UNBLINDER: Root(Secret(b"u" * 32), KEY.key_id),
+}
+PURPOSE = "billing"
+Reads = NDArray[np.int64]
+Numbers = list[list[bytes]]
+
+
+def homes(count: int = 6, effective: Window = FIRST, tariff: Tariff = BASIC, **changes: dict[str, Any]) -> Roster:
+    """Meters m0, m1 and so on in one cohort; `changes` by meter."""
+    names = [f"m{number}" for number in range(count)]
+    rows = [row(name, "town", **{"tariff": tariff.name, **changes.get(name, {})}) for name in names]
+    return region(rows, effective)
+
+
+def region(rows: Sequence[Any], effective: Window = FIRST) -> Roster:
+    return roster(rows, effective=effective, suite=int(Suite.MASKING), layout_id=LAYOUT, interval_minutes=60)
+
+
+@dataclass
+class Careless:
+    """An unblinder that checks nothing and grants whatever numbers `choose` returns, by segment."""
+
+    choose: Callable[[BillStatement], Numbers]
+    asked: int = 0
+
+    def grant(self, request: Envelope) -> Envelope:
+        raise NotImplementedError
+
+    def grant_bills(self, request: Envelope) -> Envelope:
+        self.asked += 1
+        statement = BillStatement.from_bytes(BillPadRequest.from_bytes(request.body).approval.statement)
+        numbers = b"".join(chain.from_iterable(self.choose(statement)))
+        grant = BillPadGrant(
+            statement_digest=statement.digest(), numbers=numbers, head=head_of(Role.UNBLINDER, self.asked)
+        )
+        return Envelope.issue(grant, operator("unblinder"))
+
+
+def head_of(role: HalfRole, counter: int, hash_: bytes = EMPTY) -> SignedHead:
+    return Envelope.issue(Head(role=role, counter=counter, hash=hash_), operator(role))
+
+
+@dataclass
+class Run:
+    """Two halves and what they know; statements are about `cycle` and `tariff` where nothing else is said."""
+
+    decryptor: Half
+    unblinder: Half
+    service: DecryptorService
+    granting: UnblinderService
+    rosters: tuple[Roster, ...]
+    tariff: Tariff
+    cycle: Cycle
+
+    def segment(self, meter: str, number: int = 0, minutes: tuple[int, int] | None = None) -> BillSegment:
+        start, end = self.cycle.minutes if minutes is None else minutes
+        channels = self.row(MeterId(meter), end).channels
+        reports = tuple(SegmentReport(channel=channel, number=number) for channel in channels)
+        return BillSegment(meter=MeterId(meter), start=start, end=end, reports=reports)
+
+    def row(self, meter: MeterId, end: int) -> RosterRow:
+        """The last that was in force before that minute."""
+        begun = [roster for roster in self.rosters if roster.effective * MINUTES_PER_DAY < end]
+        return [roster.by_meter[meter] for roster in begun if meter in roster.by_meter][-1]
+
+    def statement(self, *segments: BillSegment, **changes: Any) -> BillStatement:  # noqa: ANN401 - any field's value
+        fields: dict[str, Any] = {
+            "region": REGION,
+            "tariff": self.tariff.fingerprint,
+            "mode": Mode.AMOUNT,
+            "timezone": ZONE,
+            "first": local_day(self.cycle.first),
+            "after": local_day(self.cycle.after),
+            "suite": int(Suite.CKKS),
+            "key_id": KEY.key_id,
+            "roster_digest": self.rosters[-1].fingerprint,
+            "segments": segments,
+        }
+        return BillStatement(**{**fields, **changes})
+
+    def of(self, *meters: str, **changes: Any) -> BillStatement:  # noqa: ANN401 - any field's value
+        return self.statement(*map(self.segment, meters), **changes)
+
+    def compiled(self, statement: BillStatement) -> list[Compiled]:
+        return [statement.compiled(segment, self.tariff, self.rosters[-1]) for segment in statement.segments]
+
+    def key(self, role: HalfRole, label: Label) -> Secret:
+        installation = self.row(MeterId(label.meter), label.end).sealing_key
+        return ROOTS[role].meter_key(Use.TAG if role is Role.DECRYPTOR else Use.PAD, REGION, label.meter, installation)
+
+    def numbers(self, statement: BillStatement, functionals: Sequence[Functional] | None = None) -> Numbers:
+        """The honest aggregator's, if nothing but the tariff's functionals is asked."""
+
+        def number(label: Label, functional: Functional) -> bytes:
+            return bill_sums([self.sealed(label)], [functional])[0]
+
+        return self._each(statement, functionals, number)
+
+    def pads(self, statement: BillStatement, functionals: Sequence[Functional] | None = None) -> Numbers:
+        """The honest unblinder's likewise, by the slow way."""
+
+        def number(label: Label, functional: Functional) -> bytes:
+            return bill_pads(CKKS_4096, [label], self.key(Role.UNBLINDER, label), [functional])[0]
+
+        return self._each(statement, functionals, number)
+
+    def _each(
+        self,
+        statement: BillStatement,
+        functionals: Sequence[Functional] | None,
+        number: Callable[[Label, Functional], bytes],
+    ) -> Numbers:
+        found = []
+        for segment, compiled in zip(statement.segments, self.compiled(statement), strict=True):
+            labels = {report.channel: label_of(segment, report) for report in segment.reports}
+            weighed = functionals or [Functional.of(one.y) for one in compiled.functionals]
+            pairs = zip(compiled.functionals, weighed, strict=True)
+            found.append([number(labels[one.item.channel], functional) for one, functional in pairs])
+        return found
+
+    def sealed(self, label: Label) -> bytes:
+        """The meter's report, under the scale of the cycle."""
+        tag_key = self.key(Role.DECRYPTOR, label)
+        keys = {"pad_key": self.key(Role.UNBLINDER, label), "secret_key": tag_key, "error_key": Secret(b"e" * 32)}
+        scale = bill_scale(tag_key, label, CycleMinutes(*self.cycle.minutes))
+        return MeterSealer(CKKS_4096, label, **keys).seal(reads_of(label), scale, label)
+
+    def expected(self, statement: BillStatement) -> list[BillResult]:
+        """From plain reads."""
+        found = []
+        for segment, compiled in zip(statement.segments, self.compiled(statement), strict=True):
+            reads = {report.channel: reads_of(label_of(segment, report)) for report in segment.reports}
+            results = plain_outcome(compiled, reads).results
+            values = tuple(results[functional.item] for functional in compiled.functionals)
+            found.append(BillResult(values=values, opened=True))
+        return found
+
+    def answer(self, statement: BillStatement, numbers: Numbers | None = None, flagged: int = 0) -> BillAnswer:
+        joined = list(chain.from_iterable(self.numbers(statement) if numbers is None else numbers))
+        return BillAnswer.issue(statement, joined, (flagged,) * len(statement.segments), self.aggregator_key)
+
+    def ask(self, answer: BillAnswer, purpose: str = PURPOSE, seen: tuple[SignedHead, ...] = ()) -> BillsReleased:
+        request = BillReleaseRequest(purpose=purpose, answer=answer, unblinder_token=TOKEN, seen=seen)
+        return self.service.bills.release(request)
+
+    def release(self, statement: BillStatement, numbers: Numbers | None = None) -> list[BillResult]:
+        return list(opened(self.ask(self.answer(statement, numbers))).results)
+
+    @property
+    def aggregator_key(self) -> SigningKey:
+        return operator("aggregator")
+
+    def pad_request(self, statement: BillStatement, purpose: str = PURPOSE, token: str = TOKEN) -> Envelope:
+        """As a decryptor that checks nothing would send it."""
+        request = BillPadRequest(
+            purpose=purpose,
+            approval=self.answer(statement, [[]] * len(statement.segments)).approval,
+            token=token,
+            head=self.decryptor.head(),
+        )
+        return Envelope.issue(request, operator("decryptor"))
+
+
+def opened(released: BillsReleased) -> BillRelease:
+    return Envelope.from_bytes(released.body).opened(BillRelease, operator("decryptor").verify_key.encode())
+
+
+def label_of(segment: BillSegment, report: SegmentReport) -> Label:
+    code = report.channel.code
+    place = (REGION, segment.meter, Kind.CYCLE, code, segment.start, segment.end)
+    return Label(int(Suite.CKKS), MODULUS_ID, *place, KEY.key_id, report.number)
+
+
+def reads_of(label: Label) -> Reads:
+    seed = hashlib.sha256(repr(label[2:]).encode()).digest()
+    count = (label.end - label.start) // 60
+    return np.random.default_rng(int.from_bytes(seed)).integers(0, 5000, count, dtype=np.int64)
+
+
+def kinds(half: Half) -> list[str]:
+    return [entry.kind for entry in entries(half)]
+
+
+def entries(half: Half) -> list[Entry]:
+    half.ledger.verify_chain()
+    return half.ledger.entries(1, 10_000)
+
+
+@contextmanager
+def running(
+    directory: Path,
+    pads: Callable[[Run], Careless] | None = None,
+    *,
+    rosters: Sequence[Roster] = (),
+    tariffs: Sequence[Tariff] = (BASIC,),
+    cycle: Cycle = MAY,
+    now: float | None = None,
+) -> Iterator[Run]:
+    """Entered again with the same directory: a restart. The first tariff is what statements are under."""
+    known = tuple(rosters) or (homes(tariff=tariffs[0]),)
+    clock = cycle.minutes[1] * 60.0 if now is None else now
+    with ExitStack() as resources:
+        halves = {
+            role: _half(resources, role, directory, known, tariffs, clock) for role in (Role.DECRYPTOR, Role.UNBLINDER)
+        }
+        granting = UnblinderService(halves[Role.UNBLINDER])
+        decryptor = halves[Role.DECRYPTOR]
+        service = DecryptorService(decryptor, granting)
+        run = Run(decryptor, halves[Role.UNBLINDER], service, granting, known, tariffs[0], cycle)
+        if pads is not None:
+            run.service = DecryptorService(decryptor, pads(run))
+        yield run
+
+
+def _half(
+    resources: ExitStack,
+    role: HalfRole,
+    directory: Path,
+    rosters: Sequence[Roster],
+    tariffs: Sequence[Tariff],
+    now: float,
+) -> Half:
+    registry = Registry(
+        directory / f"registry of the {role}",
+        TRUST,
+        lambda: 0.0,
+        replay=True,
+        least_change=1,
+        check_key=lambda _: None,
+    )
+    for each in rosters:
+        registry.install_roster(countersigned(each))
+    registry.install_key(published(KEY))
+    for tariff in tariffs:
+        registry.install_tariff(countersigned_tariff(tariff))
+    ledger = resources.enter_context(Ledger(directory / f"{role}.sqlite"))
+    vault = Vault(role, ROOTS[role], operator(role), int(Suite.MASKING), None)
+    return Half(vault, ledger, registry, POLICY, TOKENS, TRUST, lambda: now)
+
+
+def countersigned_tariff(tariff: Tariff) -> SignedTariff:
+    signed = SignedTariff.issue(tariff, operator("utility"))
+    for signer in ("aggregator_operator", "unblinder_operator"):
+        signed = signed.countersigned(signer, operator(signer))
+    return signed
