@@ -11,7 +11,7 @@ COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "
 ROLES = {
     "aggregator": ["init", "countersign", "serve"],
     "keyserver": ["init", "countersign", "serve"],
-    "meter_sim": ["init", "prepare", "send"],
+    "meter_sim": ["init", "prepare", "send", "tariff"],
 }
 HELPS = [("collector", verb) for verb in (*COLLECTOR, "roster check")] + [
     (role, verb) for role, verbs in ROLES.items() for verb in verbs

@@ -165,7 +165,7 @@ def test_a_meter_that_missed_the_total_is_in_no_atom_of_it(tmp_path: Path) -> No
         granted(run.unblinder, usual)
         run.unblinder.permit(total(run, *others, window=DAY + 1), "research")
         with pytest.raises(ShareTooLarge):
-            run.unblinder.permit(total(run, "m0", *others), "research")
+            run.unblinder.permit(total(run, "m0", *others, window=DAY + 2), "research")
 
 
 def test_a_total_that_was_granted_stays_granted(tmp_path: Path) -> None:

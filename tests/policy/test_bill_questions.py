@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.policy.rosters import REGION, roster, row
-from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, permit_bills, segments_of
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together, permit_bills, segments_of
 from wattseal.policy.bills import BillBook, BillRules
 from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport, local_day
 from wattseal.protocol.errors import (
@@ -215,3 +215,18 @@ class _Anywhere(Remembered):
 def test_a_cycle_of_odd_length() -> None:
     with pytest.raises(MalformedMessage, match="27 to 33"):
         permit_bills(bills(segment("m0"), after=local_day(date(2026, 5, 20))), Remembered(), RULES)
+
+
+def test_a_bill_has_no_more_results_than_a_release_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known before anything is asked: E-1 has three."""
+    monkeypatch.setattr("wattseal.policy.bill_questions.MOST_RESULTS", 3)
+    permit_bills(bills(segment("m0")), Remembered(), RULES)
+    monkeypatch.setattr("wattseal.policy.bill_questions.MOST_RESULTS", 2)
+    refused(bills(segment("m0")), FunctionalNotPermitted, "at most 2 results")
+
+
+def test_cycles_hang_together_by_overlaps() -> None:
+    cycles = [(0, 30), (20, 50), (50, 80), (79, 90), (100, 130)]
+    assert hanging_together(cycles, (25, 40)) == [(0, 30), (20, 50)]
+    assert hanging_together(cycles, (49, 51)) == cycles[:4]
+    assert hanging_together(cycles, (90, 100)) == []

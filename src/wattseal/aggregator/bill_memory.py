@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
-from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
 from wattseal.policy.questions import grant_of
 from wattseal.policy.sets import Day
@@ -72,7 +72,7 @@ class BillMemory:
 
     def around(self, minutes: CycleMinutes) -> Recollection:
         """For what is asked about that time."""
-        cycles = _hanging_together(list(self._cycles), minutes)
+        cycles = hanging_together(list(self._cycles), minutes)
         return Recollection({cycle: self._cycles[cycle] for cycle in cycles}, self._days)
 
     def _record(self, statement: BillStatement) -> None:
@@ -98,14 +98,3 @@ class BillMemory:
         )
         present = (atom.present for atom in Day.of(grants).atoms())
         return Atoms(len(answers), frozenset(meters for meters in present if meters))
-
-
-def _hanging_together(cycles: Sequence[CycleMinutes], minutes: CycleMinutes) -> list[CycleMinutes]:
-    """Those that overlap `minutes`, or one that does, and so on."""
-    start, end = minutes
-    while True:
-        found = [cycle for cycle in cycles if cycle[0] < end and start < cycle[1]]
-        reached = min([start, *(first for first, _ in found)]), max([end, *(last for _, last in found)])
-        if reached == (start, end):
-            return found
-        start, end = reached

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.ledger import Ledger
-from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
 from wattseal.policy.questions import grant_of
 from wattseal.policy.sets import Day
@@ -43,7 +43,7 @@ class BillMemory:
 
     def around(self, region: RegionId, minutes: CycleMinutes) -> "Recollection":
         """For what is asked about that time."""
-        cycles = _hanging_together(self._ledger.bill_cycles(region), minutes)
+        cycles = hanging_together(self._ledger.bill_cycles(region), minutes)
         return Recollection(self, region, {cycle: self._books(region, cycle) for cycle in cycles})
 
     def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
@@ -95,14 +95,3 @@ class Recollection(NamedTuple):
         return frozenset[frozenset[MeterId]]().union(
             *(self.memory.atoms(self.region, channel, window) for window in windows)
         )
-
-
-def _hanging_together(cycles: list[CycleMinutes], minutes: CycleMinutes) -> list[CycleMinutes]:
-    """Those that overlap `minutes`, or overlap one that does, and so on."""
-    start, end = minutes
-    while True:
-        found = [cycle for cycle in cycles if cycle[0] < end and start < cycle[1]]
-        reached = min([start, *(first for first, _ in found)]), max([end, *(last for _, last in found)])
-        if reached == (start, end):
-            return found
-        start, end = reached

@@ -12,7 +12,7 @@ from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neig
 from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.policy.tenures import Tenure, tenures
-from wattseal.protocol.billing import BillSegment, BillStatement
+from wattseal.protocol.billing import MOST_RESULTS, BillSegment, BillStatement
 from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted
 from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
@@ -110,6 +110,8 @@ class Bills:
             raise FunctionalNotPermitted("the tariff was registered after the cycle had ended")
         if tariff.commodity != self.roster.commodity:
             raise FunctionalNotPermitted("the tariff is not one of the region's commodity")
+        if any(len(compiled.functionals) > MOST_RESULTS for compiled in self.compiled):
+            raise FunctionalNotPermitted(f"a bill has at most {MOST_RESULTS} results")
         parts = segments_of(self.rosters, self.minutes)
         for segment in statement.segments:
             if (segment.start, segment.end) not in parts.get(segment.meter, ()):
@@ -119,6 +121,17 @@ class Bills:
                 raise FunctionalNotPermitted("a meter is not billed under this tariff")
             if segment.channels != row.channels:
                 raise Contradiction("a segment has one report for each channel of its meter")
+
+
+def hanging_together(cycles: Iterable[CycleMinutes], minutes: CycleMinutes) -> list[CycleMinutes]:
+    """The cycles that overlap `minutes`, or one that does, and so on."""
+    known, (start, end) = list(cycles), minutes
+    while True:
+        found = [cycle for cycle in known if cycle[0] < end and start < cycle[1]]
+        reached = min([start, *(first for first, _ in found)]), max([end, *(last for _, last in found)])
+        if reached == (start, end):
+            return found
+        start, end = reached
 
 
 def segments_of(rosters: Sequence[Roster], cycle: CycleMinutes) -> dict[MeterId, list[CycleMinutes]]:

@@ -25,7 +25,7 @@ from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Compiled, Segment, compile_tariff
 from wattseal.protocol.tariff.model import Tariff
 
-MOST_SEGMENTS = 1_000
+MOST_SEGMENTS, MOST_RESULTS = 1_000, 64
 NUMBER_BYTES = 14
 """Of a number modulo the CKKS modulus: what each functional of each segment comes to, sealed and as a pad."""
 
@@ -244,7 +244,7 @@ class BillPadGrant(Message):
 class BillResult(Message):
     """Of one segment: whole cents of amounts and exact sums, one a functional; none if it did not open."""
 
-    values: Annotated[Many[int], Field(max_length=64)]
+    values: Annotated[Many[int], Field(max_length=MOST_RESULTS)]
     opened: bool
 
 
