@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattseal.cryptosystems.ckks.parameters import VALUE_BITS, CkksParameters
-from wattseal.cryptosystems.errors import ParameterError, PlaintextError
+from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.slots.layout import SlotLayout
+from wattseal.cryptosystems.slots.reads import require_reads
 
 SPARE = 8
 """Coefficients that are zero in every report, and in every sum of reports that opens."""
@@ -30,7 +31,7 @@ class DayEncoder:
 
     def encode(self, reads: NDArray[np.int64]) -> NDArray[np.int64]:
         """Values (meters, coefficients). Raises PlaintextError for reads that the layout cannot hold."""
-        self._check(reads)
+        require_reads(reads, self._layout)
         meters, intervals = reads.shape
         values = np.zeros((meters, self._count), dtype=np.int64)
         values[:, :intervals] = reads
@@ -38,16 +39,3 @@ class DayEncoder:
         buckets = np.searchsorted(self._layout.edges, reads.sum(axis=1))
         values[np.arange(meters), intervals + 1 + buckets] = 1
         return values
-
-    def _check(self, reads: NDArray[np.int64]) -> None:
-        """Names the first read that does not fit by its place, never by its value."""
-        intervals, largest = self._layout.intervals, self._layout.largest_read
-        if reads.dtype != np.int64 or reads.ndim != 2 or reads.shape[1] != intervals:
-            raise PlaintextError(
-                f"reads must be int64 of shape (meters, {intervals}), not {reads.dtype} of shape {reads.shape}"
-            )
-        outside = (reads < 0) | (reads > largest)
-        if outside.any():
-            meter, interval = (int(i) for i in np.argwhere(outside)[0])
-            fault = "is negative" if reads[meter, interval] < 0 else f"exceeds {largest}, the largest allowed"
-            raise PlaintextError(f"the read of meter {meter} in interval {interval} {fault}")

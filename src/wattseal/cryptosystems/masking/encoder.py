@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wattseal.cryptosystems.errors import PlaintextError
 from wattseal.cryptosystems.interface import MeterKeys
 from wattseal.cryptosystems.masking.checks import slot_weights
 from wattseal.cryptosystems.masking.parameters import CHECKS, MaskingParameters
 from wattseal.cryptosystems.pads.label import Label, Use
+from wattseal.cryptosystems.slots.reads import require_reads
 from wattseal.kernels.masking import Weights, encode
 
 
@@ -23,7 +23,7 @@ class WordEncoder:
         self, reads: NDArray[np.int64], labels: Sequence[Label], keys: Sequence[MeterKeys]
     ) -> NDArray[np.uint64]:
         """Words of shape (meters, words). Raises PlaintextError for reads that the layout cannot hold."""
-        self._check(reads)
+        require_reads(reads, self._layout)
         words = np.empty((len(reads), self._parameters.words), dtype=np.uint64)
         edges = self._layout.edges
         encode(np.ascontiguousarray(reads), edges, self._weights(labels, keys), words)
@@ -42,17 +42,3 @@ class WordEncoder:
             group[meter] = groups[name]
         shape = (len(tables), CHECKS, self._parameters.slots)
         return Weights(np.array(tables, dtype=np.uint64).reshape(shape), group)
-
-    def _check(self, reads: NDArray[np.int64]) -> None:
-        """Names the first read that does not fit by its place, never by its value."""
-        intervals, largest = self._layout.intervals, self._layout.largest_read
-        if reads.dtype != np.int64 or reads.ndim != 2 or reads.shape[1] != intervals:
-            raise PlaintextError(
-                f"reads must be int64 of shape (meters, {intervals}), not {reads.dtype} of shape {reads.shape}"
-            )
-        # A negative read is a huge one without its sign: one comparison finds both.
-        outside = reads.view(np.uint64) > np.uint64(largest)
-        if outside.any():
-            meter, interval = (int(i) for i in np.argwhere(outside)[0])
-            fault = "is negative" if reads[meter, interval] < 0 else f"exceeds {largest}, the largest allowed"
-            raise PlaintextError(f"the read of meter {meter} in interval {interval} {fault}")

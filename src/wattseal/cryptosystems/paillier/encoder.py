@@ -7,12 +7,12 @@ import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
-from wattseal.cryptosystems.errors import PlaintextError
 from wattseal.cryptosystems.interface import MeterKeys
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.paillier.checks import member_tag, slot_weights
 from wattseal.cryptosystems.paillier.parameters import PaillierParameters
 from wattseal.cryptosystems.slots.layout import Chunk, SlotLayout
+from wattseal.cryptosystems.slots.reads import require_reads
 from wattseal.kernels.slots import Checks, Slots, pack, pack_on_all_cores, unpack
 
 _FLEET = 4096
@@ -45,26 +45,13 @@ class SlotEncoder:
         self, reads: NDArray[np.int64], labels: Sequence[Label], keys: Sequence[MeterKeys]
     ) -> list[tuple[mpz, ...]]:
         """The plaintexts of each meter. Raises PlaintextError for reads that the layout cannot hold."""
-        self._check(reads)
+        require_reads(reads, self._layout)
         days = np.ascontiguousarray(reads)
         return list(zip(*(chunk.pack(days, labels, keys) for chunk in self._chunks), strict=True))
 
     def decode(self, plaintexts: Sequence[mpz]) -> list[Decoded]:
         """One plaintext a chunk, at least 0 and below the modulus."""
         return [chunk.unpack(plaintext) for chunk, plaintext in zip(self._chunks, plaintexts, strict=True)]
-
-    def _check(self, reads: NDArray[np.int64]) -> None:
-        """Names the first read that does not fit by its place, never by its value."""
-        intervals, largest = self._layout.intervals, self._layout.largest_read
-        if reads.dtype != np.int64 or reads.ndim != 2 or reads.shape[1] != intervals:
-            raise PlaintextError(
-                f"reads must be int64 of shape (meters, {intervals}), not {reads.dtype} of shape {reads.shape}"
-            )
-        outside = (reads < 0) | (reads > largest)
-        if outside.any():
-            meter, interval = (int(i) for i in np.argwhere(outside)[0])
-            fault = "is negative" if reads[meter, interval] < 0 else f"exceeds {largest}, the largest allowed"
-            raise PlaintextError(f"the read of meter {meter} in interval {interval} {fault}")
 
 
 class ChunkEncoder:
