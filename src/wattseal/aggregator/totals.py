@@ -71,7 +71,8 @@ class Totals:
     async def _frozen_reports(self, question: TotalQuestion, active: tuple[MeterId, ...]) -> dict[MeterId, Report]:
         """Those that came in time. Late ones never join them: they count only if all of the cohort came late."""
         place = (question.region, question.window, Kind.DAILY, question.channel.code, active)
-        for found in (await self.store.fetch(*place), await self.store.fetch_late(*place)):
+        for fetch in (self.store.fetch, self.store.fetch_late):
+            found = await fetch(*place)
             present = {meter: stored[1] for meter, stored in zip(active, found, strict=True) if stored is not None}
             if present:
                 return {meter: decode_report(body) for meter, body in present.items()}
