@@ -221,8 +221,9 @@ def _check_neighbors(
     """
     of_tariff = _usual_span(bills, channel)
     billed_alike = {row.meter for row in bills.roster.rows if row.tariff == bills.registered.tariff.name}
-    books = {meter: memory.books(meter, channel) for atom in memory.atoms(channel, bills.windows) for meter in atom}
-    for atom in {atom for atom in memory.atoms(channel, bills.windows) if not atom.isdisjoint(changes)}:
+    atoms = {atom for atom in memory.atoms(channel, bills.windows) if not atom.isdisjoint(changes)}
+    books = {meter: memory.books(meter, channel) for meter in frozenset[MeterId]().union(*atoms)}
+    for atom in atoms:
         registered = {meter: of_tariff if meter in billed_alike else NOTHING for meter in atom}
         held = {meter: Held.of(books[meter].values(), registered[meter]) for meter in atom}
         pairs = []
