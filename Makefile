@@ -25,7 +25,8 @@ check: setup  ## Style, types and the import rule
 test: check  ## Everything that CI runs
 	$(BIN)/pytest -n 2 --dist worksteal
 
-bench: setup  ## Costs of each step beside its peer, as ratios of one run
+bench: setup  ## Each scheme beside its peers, against the recorded ratios; then every single claim
+	$(BIN)/wattseal bench --out bench-out --against bench/recorded.json
 	$(BIN)/python -m bench
 
 lock: setup  ## Refresh the pinned requirements
@@ -34,4 +35,4 @@ lock: setup  ## Refresh the pinned requirements
 	  --output-file requirements/$$set.txt requirements/$$set.in; done
 
 clean:
-	rm -rf .venv build demo-out out
+	rm -rf .venv build demo-out bench-out out

@@ -1,9 +1,10 @@
 """Medians of two things that are measured in turn, so that a busy machine slows both alike."""
 
-import time
 from collections.abc import Callable
 from statistics import median
 from typing import NamedTuple
+
+from wattseal.bench.timing import alternate
 
 
 class Side(NamedTuple):
@@ -35,20 +36,11 @@ def compare(comparison: Comparison) -> None:
 
 def _medians(comparison: Comparison) -> tuple[float, float]:
     sides = (comparison.ours, comparison.peer)
-    for side in sides:
-        side.action()
-    rounds = [[_seconds(side.action) for side in sides] for _ in range(comparison.rounds)]
     ours, peer = (
-        (median(times) + side.allowance_s) / side.units
-        for side, times in zip(sides, zip(*rounds, strict=True), strict=True)
+        (median(seconds) + side.allowance_s) / side.units
+        for side, seconds in zip(sides, alternate([side.action for side in sides], comparison.rounds), strict=True)
     )
     return ours, peer
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 def _in_us(seconds: float) -> str:

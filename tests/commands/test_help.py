@@ -7,13 +7,14 @@ import pytest
 from tests.commands.shell import ended, wattseal
 
 HEAVY = ("numpy", "polars", "matplotlib", "numba", "cryptography", "fastapi", "httpx", "nacl", "redis")
-COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "roster"]
+COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "roster", "bench"]
 ROLES = {
     "aggregator": ["init", "countersign", "serve"],
     "keyserver": ["init", "countersign", "serve"],
+    "bench": [],
     "meter_sim": ["init", "prepare", "send", "tariff"],
 }
-HELPS = [("collector", verb) for verb in (*COLLECTOR, "roster check")] + [
+HELPS = [("collector", verb) for verb in (*COLLECTOR, "roster check") if verb != "bench"] + [
     (role, verb) for role, verbs in ROLES.items() for verb in verbs
 ]
 

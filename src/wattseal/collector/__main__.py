@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -277,6 +277,12 @@ def check_roster(
         raise UsageError(f"{roster} could not be installed: {answer['refused']}")
 
 
+@cli.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> None:
+    """What each scheme costs on this machine, beside what one would use instead of it."""
+    _become("wattseal.bench", context.args)
+
+
 def _suite(scheme: str, backend: Backend) -> Suite:
     """Raises UsageError for a scheme that is not offered, or not by this library."""
     from wattseal.cryptosystems.backend import require_backend
@@ -318,11 +324,15 @@ def _show(answer: Mapping[str, Any], as_json: bool) -> None:
 _ROLES = {"aggregator": "wattseal.aggregator", "keyserver": "wattseal.keyserver"}
 
 
+def _become(module: str, words: Sequence[str]) -> None:
+    import os
+
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
+
+
 def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1] in _ROLES:
-        import os
-
-        os.execv(sys.executable, [sys.executable, "-m", _ROLES[sys.argv[1]], *sys.argv[2:]])  # noqa: S606
+        _become(_ROLES[sys.argv[1]], sys.argv[2:])
     clean_up_on_sigterm()
     run_command(cli)
 
