@@ -44,6 +44,7 @@ async def served(directory: Path) -> AsyncIterator[dict[Scope, httpx.AsyncClient
     parts = Parts(
         store_url=embedded_url(directory / "store"),
         segments=directory / "segments",
+        archive=directory / "archive",
         allow_loss=False,
         registry=registry(directory / "registry"),
         tokens=Tokens.load(directory / "tokens.json"),

@@ -20,7 +20,7 @@ from tests.aggregator.cycles import (
     residues,
 )
 from tests.policy.rosters import REGION
-from wattseal.aggregator.door import CLOCK_SKEW_S, HORIZON_DAYS, Door, Reason
+from wattseal.aggregator.door import CLOCK_SKEW_S, HORIZON_DAYS, Door, Overdue, Reason
 from wattseal.aggregator.store import Entry
 from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.ckks.parameters import PRIMES
@@ -91,12 +91,21 @@ def test_what_the_header_says(known: Registry, changes: dict[str, Any], reason: 
         (-CLOCK_SKEW_S - 1, Reason.EARLY),
         (-CLOCK_SKEW_S, None),
         (HORIZON_DAYS * SECONDS_PER_DAY, None),
-        (HORIZON_DAYS * SECONDS_PER_DAY + 1, Reason.ARCHIVED),
+        (HORIZON_DAYS * SECONDS_PER_DAY + 1, "overdue"),
     ],
 )
-def test_by_the_clock(known: Registry, after_its_end_s: int, reason: Reason | None) -> None:
+def test_by_the_clock(known: Registry, after_its_end_s: int, reason: Reason | str | None) -> None:
     [one] = door(known, END * 60 + after_its_end_s, HORIZON_DAYS).admit(frame([cycle_report()]))
-    assert (one if isinstance(one, Reason) else None) is reason
+    assert (one if isinstance(one, Reason) else "overdue" if isinstance(one, Overdue) else None) == reason
+
+
+def test_past_the_horizon_only_what_may_be_held_is_looked_at_further(known: Registry) -> None:
+    body, forged = cycle_report(), cycle_report()[:-1] + b"\0"
+    unknown = cycle_report(meter=MeterId("m6"))
+    long_after = door(known, END * 60 + HORIZON_DAYS * SECONDS_PER_DAY + 1, HORIZON_DAYS)
+    [good, *bad] = long_after.admit(frame([body, forged, unknown, body[:-1]]))
+    assert good == Overdue(Entry(REGION, END // DAY, Kind.CYCLE, 1, "m0", 0, body))
+    assert bad == [Reason.ARCHIVED, Reason.ARCHIVED, Reason.MALFORMED]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.policy.rosters import REGION, TODAY, TRUST, countersigned, roster, rows_of
+from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.store import Entry, Store, WindowStatus, embedded_url, open_store
 from wattseal.aggregator.windows import Closing
 from wattseal.edge.registry import Registry
@@ -29,7 +30,7 @@ def registry(tmp_path: Path) -> Registry:
 
 
 def closing(store: Store, registry: Registry, now_s: float, grace_hours: float | None = 36.0) -> Closing:
-    return Closing(store, registry, lambda: now_s, grace_hours)
+    return Closing(store, registry, lambda: now_s, grace_hours, Archiving(store, horizon_days=45))
 
 
 async def put(store: Store, *windows: int) -> None:

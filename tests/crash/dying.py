@@ -11,6 +11,10 @@ from collections.abc import Callable
 from importlib import import_module
 
 CLASSES = {
+    "Archive": "wattseal.aggregator.archive",
+    "ArchiveWriter": "wattseal.aggregator.archive_file",
+    "Line": "wattseal.aggregator.store_valkey",
+    "Segments": "wattseal.aggregator.segments",
     "Ledger": "wattseal.keyserver.ledger",
     "FleetState": "wattseal.meter_sim.state",
     "Half": "wattseal.keyserver.half",

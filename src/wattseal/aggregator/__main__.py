@@ -1,4 +1,4 @@
-"""`wattseal aggregator`: prepare, countersign rosters and tariffs, serve."""
+"""`wattseal aggregator`: prepare, countersign rosters and tariffs, serve, archive."""
 
 import json
 from functools import partial
@@ -9,13 +9,21 @@ import typer
 
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import log_to_stderr, run_role
+from wattseal.protocol.errors import UsageError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+SEGMENTS, ARCHIVE = "segments", "archive"
+"""Directories within a home, which all workers on it share."""
 
 Data = Annotated[Path, typer.Option(help="The aggregator's own data directory (mode 0700).")]
 Passphrase = Annotated[
     Path, typer.Option("--passphrase-file", envvar="WATTSEAL_PASSPHRASE_FILE", help="Owner-only file that unseals it.")
 ]
+StoreUrl = Annotated[
+    str | None, typer.Option(help="redis://, rediss:// or unix:// address; an embedded Valkey if absent.")
+]
+AllowLoss = Annotated[bool, typer.Option(help="Take a store that may lose accepted reports.")]
 
 
 @cli.command()
@@ -45,10 +53,8 @@ def countersign(
 def serve(
     data: Data,
     passphrase_file: Passphrase,
-    store: Annotated[
-        str | None, typer.Option(help="redis://, rediss:// or unix:// address; an embedded Valkey if absent.")
-    ] = None,
-    allow_loss: Annotated[bool, typer.Option(help="Take a store that may lose accepted reports.")] = False,
+    store: StoreUrl = None,
+    allow_loss: AllowLoss = False,
     policy: Annotated[Path | None, typer.Option(help="Policy pack (TOML); the trial policy if absent.")] = None,
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
@@ -89,7 +95,8 @@ def serve(
         check_key(KeyNotice.from_bytes(known.body))
     parts = Parts(
         store_url=embedded_url(data.absolute() / "store") if store is None else store,
-        segments=data.absolute() / "segments",
+        segments=data.absolute() / SEGMENTS,
+        archive=data.absolute() / ARCHIVE,
         allow_loss=allow_loss,
         registry=registry,
         tokens=home.tokens(),
@@ -101,6 +108,38 @@ def serve(
         backend=backend,
     )
     serve(aggregator_app(parts), listen, until_stdin_closes=until_stdin_closes)
+
+
+@cli.command()
+def archive(
+    data: Data,
+    region: Annotated[str, typer.Option(help="Region of the windows.")],
+    through: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD: every closed window up to it.")],
+    store: StoreUrl = None,
+    allow_loss: AllowLoss = False,
+) -> None:
+    """Move closed windows from the store to the archive, beside running services or without; prints which."""
+    import asyncio
+
+    from wattseal.aggregator.archiving import archive_through
+    from wattseal.aggregator.store import embedded_url, open_store
+    from wattseal.edge.home import home_directory
+    from wattseal.protocol.ids import RegionId, checked_id
+    from wattseal.protocol.time import parse_window, window_date
+
+    home, last = home_directory(data.absolute()), parse_window(through)
+    try:
+        checked_id(region)
+    except ValueError as error:
+        raise UsageError(f"--region: {error}") from None
+
+    async def run() -> list[dict[str, object]]:
+        url = embedded_url(home / "store") if store is None else store
+        async with open_store(url, home / SEGMENTS, home / ARCHIVE, allow_loss=allow_loss) as opened:
+            moved = await archive_through(opened, RegionId(region), last)
+            return [{"date": window_date(window).isoformat(), **counts} for window, counts in moved]
+
+    typer.echo(json.dumps({"region": region, "archived": asyncio.run(run())}))
 
 
 def main() -> None:

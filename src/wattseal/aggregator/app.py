@@ -13,9 +13,10 @@ from prometheus_client import Counter
 from starlette.routing import Route
 
 from wattseal import __version__
-from wattseal.aggregator.batching import Batcher
+from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.door import Door, Reason
+from wattseal.aggregator.intake import Intake
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
 from wattseal.aggregator.windows import Closing
@@ -53,6 +54,7 @@ class Parts:
 
     store_url: str
     segments: Path
+    archive: Path
     allow_loss: bool
     registry: Registry
     tokens: Tokens
@@ -70,10 +72,11 @@ class _Running:
     def __init__(self, parts: Parts, store: Store) -> None:
         self.store = store
         self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days, backend=parts.backend)
-        self.batcher = Batcher(store)
+        self.intake = Intake(store)
         self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock)
         self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key, self.billing)
-        self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours)
+        self.archiving = Archiving(store, parts.horizon_days)
+        self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving)
 
 
 def aggregator_app(parts: Parts) -> FastAPI:
@@ -82,7 +85,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
         async with AsyncExitStack() as resources:
             try:
                 store = await resources.enter_async_context(
-                    open_store(parts.store_url, parts.segments, allow_loss=parts.allow_loss)
+                    open_store(parts.store_url, parts.segments, parts.archive, allow_loss=parts.allow_loss)
                 )
             except WattsealError as error:
                 app.state.failure = error
@@ -121,8 +124,7 @@ def _upload(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
         parts.tokens.require_bearer(request, Scope.FLEET)
         running = _running(request.app)
         admitted = await run_in_threadpool(running.door.admit, await read_body(request, UPLOAD_LIMIT))
-        statuses = iter(await running.batcher.put([found for found in admitted if not isinstance(found, Reason)]))
-        words = [_word(found if isinstance(found, Reason) else next(statuses)) for found in admitted]
+        words = [_word(status) for status in await running.intake.take(admitted)]
         for word in words:
             REPORTS.labels(word["status"]).inc()
         return json_response({"reports": words})
@@ -131,11 +133,7 @@ def _upload(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _word(found: Reason | PutStatus) -> dict[str, str]:
-    if isinstance(found, Reason):
-        return {"status": "rejected", "reason": found}
-    if found is PutStatus.archived:
-        return {"status": "rejected", "reason": Reason.ARCHIVED}
-    return {"status": found.value}
+    return {"status": "rejected", "reason": found} if isinstance(found, Reason) else {"status": found.value}
 
 
 def _operator_routes(app: FastAPI, parts: Parts) -> None:
@@ -145,6 +143,14 @@ def _operator_routes(app: FastAPI, parts: Parts) -> None:
     async def close(region: str, date: str) -> Response:
         """Freeze a window's set of reports for good."""
         state = await _running(app).closing.close(RegionId(region), parse_window(date))
+        return json_response({"region": region, "date": date, "status": state.status})
+
+    @app.post("/v1/regions/{region}/windows/{date}/archive", dependencies=scoped(parts.tokens, Scope.OPERATOR))
+    async def archive(region: str, date: str) -> Response:
+        """Move a closed window's reports from the store to a file of the archive."""
+        window = parse_window(date)
+        _known(parts.registry, region)
+        state = await _running(app).archiving.archive(RegionId(region), window)
         return json_response({"region": region, "date": date, "status": state.status})
 
 

@@ -61,6 +61,15 @@ class _Checked(NamedTuple):
     evaluator: Evaluator
 
 
+class Overdue(NamedTuple):
+    """A good report of a time past the horizon: no window takes it, but it may be one that is held."""
+
+    entry: Entry
+
+
+Admitted = Entry | Overdue | Reason
+
+
 class _Form(NamedTuple):
     evaluator: Evaluator
     intervals: int
@@ -76,24 +85,37 @@ class Door:
         self._evaluator = lru_cache(maxsize=16)(partial(evaluator_of, backend=backend))
         self._evaluator_of_cycle = lru_cache(maxsize=64)(CkksEvaluator)
 
-    def admit(self, body: bytes) -> list[Entry | Reason]:
-        """One entry or reason a framed report, in order. Raises Rejected for bad frames: then nothing enters."""
+    def admit(self, body: bytes) -> list[Admitted]:
+        """What to do with each framed report, in order. Raises Rejected for bad frames: then nothing enters."""
         now = self._clock()
         checked = [self._check(report, now) for report in unframe(body, MOST_REPORTS)]
         outside = set(self._not_ciphertexts(checked))
         return [
-            Reason.CIPHERTEXT if position in outside else found if isinstance(found, Reason) else _entry(found.report)
+            Reason.CIPHERTEXT if position in outside else found if isinstance(found, Reason) else self._let(found, now)
             for position, found in enumerate(checked)
         ]
+
+    def _let(self, checked: _Checked, now: float) -> Entry | Overdue:
+        entry = _entry(checked.report)
+        return Overdue(entry) if self._is_overdue(checked.report.header, now) else entry
+
+    def _is_overdue(self, header: Header, now: float) -> bool:
+        return self._horizon_days is not None and header.end * 60 + self._horizon_days * SECONDS_PER_DAY < now
 
     def _check(self, body: bytes, now: float) -> _Checked | Reason:
         try:
             report = decode_report(body)
+        except MalformedMessage:
+            return Reason.MALFORMED
+        checked = self._check_decoded(report, now)
+        # What is wrong with a report that no window takes any more does not matter.
+        return Reason.ARCHIVED if isinstance(checked, Reason) and self._is_overdue(report.header, now) else checked
+
+    def _check_decoded(self, report: Report, now: float) -> _Checked | Reason:
+        try:
             self._check_time(report.header, now)
             self._check_key(report.header)
             return _Checked(report, self._check_meter(report))
-        except MalformedMessage:
-            return Reason.MALFORMED
         except SignatureInvalid:
             return Reason.SIGNATURE
         except _Rejected as rejected:
@@ -102,11 +124,8 @@ class Door:
     def _check_time(self, header: Header, now: float) -> None:
         if header.kind not in _KINDS:
             raise _Rejected(Reason.KIND)
-        over = header.end * 60
-        if over > now + CLOCK_SKEW_S:
+        if header.end * 60 > now + CLOCK_SKEW_S:
             raise _Rejected(Reason.EARLY)
-        if self._horizon_days is not None and over + self._horizon_days * SECONDS_PER_DAY < now:
-            raise _Rejected(Reason.ARCHIVED)
 
     def _check_key(self, header: Header) -> None:
         try:

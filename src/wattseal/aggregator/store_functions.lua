@@ -85,19 +85,19 @@ local function close(KEYS, ARGV)
   if redis.call('HEXISTS', KEYS[1], 'status') == 0 then
     redis.call('HSET', KEYS[1], 'status', 'closed', 'roster', ARGV[1])
   end
-  return redis.call('HMGET', KEYS[1], 'status', 'roster')
+  return redis.call('HMGET', KEYS[1], 'status', 'roster', 'archive', 'emptied')
 end
 
--- KEYS: state. ARGV: the counts that the archive holds. Why not, if refused.
+-- KEYS: state. ARGV: the archive's digest and the counts that it holds. Why not, if refused; the first one stays.
 local function archive(KEYS, ARGV)
   local status = redis.call('HGET', KEYS[1], 'status')
   if status == 'archived' then return false end
   if not status then return 'is open: close it first' end
   local counts = redis.call('HMGET', KEYS[1], 'accepted', 'late', 'conflicts')
-  for i, archived in ipairs(ARGV) do
-    if (counts[i] or '0') ~= archived then return 'has grown since it was copied: archive it again' end
+  for i = 1, #counts do
+    if (counts[i] or '0') ~= ARGV[i + 1] then return 'has grown since it was copied: archive it again' end
   end
-  redis.call('HSET', KEYS[1], 'status', 'archived')
+  redis.call('HSET', KEYS[1], 'status', 'archived', 'archive', ARGV[1])
   return false
 end
 

@@ -1,9 +1,10 @@
-"""Closing windows: by command, or by themselves once their grace period is over."""
+"""Closing windows: by command, or by themselves once their grace period is over; and archiving those long past."""
 
 import asyncio
 import logging
 from typing import NamedTuple
 
+from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.store import Store, WindowState, WindowStatus
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import Rejected, Unavailable
@@ -21,6 +22,7 @@ class Closing(NamedTuple):
     registry: Registry
     clock: Clock
     grace_hours: float | None
+    archiving: Archiving
 
     async def close(self, region: RegionId, window: Window) -> WindowState:
         """Freeze the window's set under the roster in force. Again: no change. Raises UnknownSubject, Rejected."""
@@ -33,18 +35,22 @@ class Closing(NamedTuple):
         if self.grace_hours is None:
             return
         latest = (self.clock() - self.grace_hours * 3600) / SECONDS_PER_DAY - 1
-        for region in sorted({roster.region for roster in self.registry.rosters()}):
+        for region in self._regions():
             for number in await self.store.windows(region):
                 due = number <= latest and (await self.store.state(region, number)).status is WindowStatus.open
                 if due:
                     await self.close(region, Window(number))
                     log.info("closed window %s of region %s", window_date(Window(number)), region)
 
+    def _regions(self) -> list[RegionId]:
+        return sorted({roster.region for roster in self.registry.rosters()})
+
     async def keep_closing(self) -> None:
         """Look again and again until cancelled."""
         while True:
             try:
                 await self.close_due()
+                await self.archiving.archive_due(self._regions(), self.clock())
             except Unavailable as error:
-                log.warning("closing windows: %s", error)
+                log.warning("closing and archiving windows: %s", error)
             await asyncio.sleep(_LOOK_EVERY_S)

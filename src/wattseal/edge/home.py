@@ -16,14 +16,19 @@ SERVICE, OPERATOR = "service", "operator"
 _LEAST_PASSPHRASE = 12
 
 
+def home_directory(directory: Path) -> Path:
+    """Raises UsageError if it is missing or open to others."""
+    if not directory.is_dir():
+        raise UsageError(f"{directory} is not a directory: run init first")
+    return private_directory(directory)
+
+
 class Home:
     """`service` and `operator` are the names of two signing keys: the running one's, and its operator's own."""
 
     def __init__(self, directory: Path, passphrase_file: Path) -> None:
         """Raises UsageError if the directory or the file is missing, or open to others."""
-        if not directory.is_dir():
-            raise UsageError(f"{directory} is not a directory: run init first")
-        self.directory = private_directory(directory)
+        self.directory = home_directory(directory)
         self._passphrase = read_private(passphrase_file).strip()
         if len(self._passphrase) < _LEAST_PASSPHRASE:
             raise UsageError(f"{passphrase_file}: a passphrase has at least {_LEAST_PASSPHRASE} bytes")

@@ -79,7 +79,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path, lossless_url: str)
 
 @pytest.fixture
 async def store(store_url: str, tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(store_url, tmp_path / "segments") as opened:
+    async with open_store(store_url, tmp_path / "segments", tmp_path / "archive") as opened:
         yield opened
 
 

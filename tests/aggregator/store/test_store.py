@@ -25,7 +25,7 @@ from wattseal.aggregator.store import (
 from wattseal.aggregator.store_errors import WindowStateError
 
 pytestmark = pytest.mark.anyio
-accepted, duplicate, conflict, late, archived = PutStatus
+accepted, duplicate, conflict, late, _ = PutStatus
 WINDOW = 20_000
 ROSTER = b"\x00\xff" * 16
 
@@ -180,47 +180,6 @@ async def test_empty_window_closes(store: Store, region: str) -> None:
     assert await store.windows(region) == [WINDOW]
     assert await store.put([entry(region)]) == [late]
     assert await fetched(store, region, "m") == [None]
-
-
-async def test_archive_deletes_what_it_holds(store: Store, region: str) -> None:
-    await store.put([entry(region, number=number) for number in (0, 1)])
-    await store.put([entry(region, window=WINDOW + 1)])
-    with pytest.raises(WindowStateError, match="is open: close it first"):
-        await store.archive(region, WINDOW, await store.counts(region, WINDOW))
-    await store.close(region, WINDOW, ROSTER)
-    copied = await store.counts(region, WINDOW)
-    await store.put([entry(region, "late")])
-    with pytest.raises(WindowStateError, match="has grown since it was copied"):
-        await store.archive(region, WINDOW, copied)
-    assert await store.state(region, WINDOW) == WindowState(WindowStatus.closed, ROSTER)
-
-    copied = await store.counts(region, WINDOW)
-    for _ in range(2):
-        await store.archive(region, WINDOW, copied)
-    assert await store.state(region, WINDOW) == WindowState(WindowStatus.archived, ROSTER)
-    assert await store.put([entry(region), entry(region, "new")]) == [archived, archived]
-    assert await store.accepted(region, WINDOW) == await store.late(region, WINDOW) == []
-    assert await store.counts(region, WINDOW) == copied == {"accepted": 2, "late": 1, "conflicts": 0}
-    assert await store.close(region, WINDOW, ROSTER) == WindowState(WindowStatus.archived, ROSTER)
-    assert await store.accepted(region, WINDOW + 1) == [ReportId(1, 0, "m", 0)]
-
-
-async def test_interrupted_archive_is_finished(store: Store, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    await store.put([entry(region)])
-    await store.close(region, WINDOW, ROSTER)
-    copied = await store.counts(region, WINDOW)
-    with monkeypatch.context() as patched:
-        patched.setattr(Store, "_report_keys", interrupted)
-        with pytest.raises(InterruptedError):
-            await store.archive(region, WINDOW, copied)
-    assert (await store.state(region, WINDOW)).status == WindowStatus.archived
-    assert len(await store.accepted(region, WINDOW)) == 1
-    await store.archive(region, WINDOW, copied)
-    assert await store.accepted(region, WINDOW) == []
-
-
-def interrupted(*_: object) -> None:
-    raise InterruptedError
 
 
 async def test_log_appends_only_where_it_ends(store: Store, region: str) -> None:
