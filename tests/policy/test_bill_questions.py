@@ -8,22 +8,25 @@ from typing import Any
 import pytest
 
 from tests.policy.rosters import REGION, roster, row
+from tests.protocol.tariff.samples import TOU, tariff
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together, permit_bills, segments_of
-from wattseal.policy.bills import BillBook, BillRules
+from wattseal.policy.bills import BillBook, BillRules, Opaque
+from wattseal.policy.shares import Functional
 from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport, local_day
 from wattseal.protocol.errors import (
     Contradiction,
     FunctionalNotPermitted,
     MalformedMessage,
     RankExhausted,
+    ReadingNotPermitted,
     ShareTooLarge,
 )
-from wattseal.protocol.ids import Channel, MeterId, Suite, Window
+from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.tariff.bill import Cycle
-from wattseal.protocol.tariff.charges import Mode
-from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.charges import DemandCharge, Mode, SeriesCharge, Tier
+from wattseal.protocol.tariff.model import DayKind, Row, Schedule, Tariff, Turn
 from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
 
@@ -176,7 +179,7 @@ def test_a_segment_is_neither_longer_nor_shorter_than_its_tenure(start: int, end
 
 def test_every_channel_of_a_meter_is_billed() -> None:
     both = homes(m0={"channels": tuple(Channel)})
-    refused(bills(segment("m0"), rosters=(both,)), Contradiction, "one report for each channel")
+    refused(bills(segment("m0"), rosters=(both,)), Contradiction, "reports of each channel")
 
 
 def test_an_exchange_makes_two_segments_and_a_move_too() -> None:
@@ -230,3 +233,94 @@ def test_cycles_hang_together_by_overlaps() -> None:
     assert hanging_together(cycles, (25, 40)) == [(0, 30), (20, 50)]
     assert hanging_together(cycles, (49, 51)) == cycles[:4]
     assert hanging_together(cycles, (90, 100)) == []
+
+
+def reports(*read_at: int | None, number: int = 0) -> dict[str, Any]:
+    """Of a segment: the cycle report, and register reports as they were read at these minutes."""
+    made = (SegmentReport(channel=Channel.DELIVERED, number=number, read_at=minute) for minute in read_at)
+    return {"reports": tuple(made)}
+
+
+START, END = MAY.minutes
+CLOSING = segment("m0").model_copy(update=reports(END))
+WITH_DEMAND = segment("m0").model_copy(update=reports(None, END))
+
+
+def demand(*prices: int, **changes: Any) -> DemandCharge:  # noqa: ANN401 - any field's value
+    tier = Tier(limit=None, prices=prices)
+    return DemandCharge(**{"name": "Demand", "schedule": "tou", "tiers": (tier,), **changes})
+
+
+DEMANDING = tariff(TOU, demand(500_000, 900_000))
+
+
+def test_an_estimated_bill_counts_by_its_sums() -> None:
+    memory = Remembered()
+    memory.grant(bills(CLOSING, tariff=DEMANDING))
+    [book] = memory.books(MeterId("m0"), Channel.DELIVERED).values()
+    assert [(item.source.kind, type(item.functional)) for item in book.items] == [
+        (Kind.REGISTER, Functional),
+        (Kind.REGISTER, Functional),
+        (Kind.REGISTER, Opaque),
+        (Kind.REGISTER, Opaque),
+    ]
+    memory.grant(bills(CLOSING, tariff=DEMANDING))
+    assert len(memory.books(MeterId("m0"), Channel.DELIVERED)[MAY.minutes].items) == 4
+
+
+def test_demand_counts_beside_the_bill_and_once() -> None:
+    memory = Remembered()
+    memory.grant(bills(WITH_DEMAND, tariff=DEMANDING))
+    assert len(memory.books(MeterId("m0"), Channel.DELIVERED)[MAY.minutes].items) == 1 + 2
+    memory.grant(bills(WITH_DEMAND, tariff=DEMANDING, mode=Mode.DETERMINANTS))
+    assert len(memory.books(MeterId("m0"), Channel.DELIVERED)[MAY.minutes].items) == 3 + 2
+
+
+def test_readings_use_the_rank_budget_up() -> None:
+    """Each number of a report is another result, of reads and of registers."""
+    memory = Remembered()
+    memory.grant(bills(CLOSING, tariff=DEMANDING))
+    memory.grant(bills(CLOSING.model_copy(update=reports(END, number=1)), tariff=DEMANDING))
+    refused(bills(WITH_DEMAND, tariff=DEMANDING), RankExhausted, "8 independent results", memory)
+
+
+@pytest.mark.parametrize("minute", [START, START + 1440, END - 1440, END - 1, END + 1440])
+@pytest.mark.parametrize("kinds", ["estimated", "with demand"])
+def test_registers_are_opened_as_they_stood_at_the_segment_s_end(minute: int, kinds: str) -> None:
+    """Two readings would tell what was used between them."""
+    named = reports(minute) if kinds == "estimated" else reports(None, minute)
+    asked = bills(segment("m0").model_copy(update=named), tariff=DEMANDING)
+    refused(asked, ReadingNotPermitted, "at the end of a billing segment alone")
+
+
+@pytest.mark.parametrize(
+    ("named", "of"),
+    [
+        (reports(None), DEMANDING),  # demand is missing
+        (reports(None, END), BASIC),  # nobody needs the registers
+        (reports(None, END), tariff(TOU, demand(0, 0))),
+    ],
+)
+def test_a_bill_rests_on_the_reports_that_it_needs_and_no_other(named: dict[str, Any], of: Tariff) -> None:
+    asked = bills(segment("m0").model_copy(update=named), tariff=of)
+    refused(asked, Contradiction, "not those that its part of a bill rests on")
+
+
+def test_an_hourly_price_is_not_billed_from_registers() -> None:
+    hourly = SeriesCharge(name="Hourly", start=START, step_minutes=60, prices=(10_000,) * 720)
+    refused(bills(CLOSING, tariff=tariff(hourly)), MalformedMessage, "no register counts what it needs")
+
+
+def test_energy_from_registers_is_measured_like_that_from_reads() -> None:
+    """A period of five hours is as narrow in a register as in interval reads."""
+    kinds: tuple[DayKind, ...] = ("weekday", "weekend")
+    rows = [Row(season="winter", days=days, runs=((0, 0),)) for days in kinds]
+    rows += [Row(season="summer", days=days, runs=((0, 0), (64, 1), (84, 0))) for days in kinds]
+    schedule = Schedule(name="tou", periods=("off-peak", "peak"), rows=tuple(rows))
+
+    def asked(first_of_summer: int) -> Bills:
+        turns = (Turn(month=1, day=1, season="winter"), Turn(month=5, day=first_of_summer, season="summer"))
+        return bills(CLOSING, tariff=tariff(TOU, turns=turns, schedules=(schedule,)))
+
+    refused(asked(30), ShareTooLarge, "one interval")
+    permit_bills(asked(26), Remembered(), RULES)

@@ -9,10 +9,11 @@ from tests.protocol.samples import bill_answer, bill_release, bill_statement, pu
 from wattseal.protocol.billing import BillAnswer, BillSegment, BillStatement, SegmentReport, local_day, split_numbers
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid
-from wattseal.protocol.ids import Channel, MeterId
+from wattseal.protocol.ids import Channel, Kind, MeterId
 from wattseal.protocol.statement import Approval
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import compile_tariff
+from wattseal.protocol.tariff.registers import results_of
 from wattseal.protocol.tariff.toml_file import packaged
 
 
@@ -22,6 +23,7 @@ def with_segments(*segments: dict[str, Any]) -> bytes:
 
 
 SEGMENT = bill_statement().segments[1].model_dump(mode="json")
+READING = {"channel": "delivered", "number": 0, "read_at": SEGMENT["end"]}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,10 @@ SEGMENT = bill_statement().segments[1].model_dump(mode="json")
         ([SEGMENT, {**SEGMENT, "meter": "m-000"}], "sorted by meter and start"),
         ([{**SEGMENT, "end": SEGMENT["start"]}], "ends after it begins"),
         ([{**SEGMENT, "reports": []}], "at least 1"),
-        ([{**SEGMENT, "reports": SEGMENT["reports"] * 2}], "sorted by channel"),
+        ([{**SEGMENT, "reports": SEGMENT["reports"] * 2}], "sorted by channel and kind"),
+        ([{**SEGMENT, "reports": [READING, *SEGMENT["reports"]]}], "sorted by channel and kind"),
+        ([{**SEGMENT, "reports": [READING, {**READING, "read_at": 1440}]}], "sorted by channel and kind"),
+        ([{**SEGMENT, "reports": [{**READING, "read_at": -1}]}], "greater than or equal to 0"),
     ],
 )
 def test_segments_are_told_once_and_in_order(segments: list[dict[str, Any]], fault: str) -> None:
@@ -81,14 +86,21 @@ def test_attempts_are_counted_by_reports_and_functionals() -> None:
     assert item == bill_statement(key_id=9, roster_digest=bytes(32), segments=(segment,)).item(segment)
     renumbered = segment.model_copy(update={"reports": (SegmentReport(channel=Channel.DELIVERED, number=1),)})
     shorter = segment.model_copy(update={"end": segment.end - 15})
+    readings = [
+        tuple(report.model_copy(update={"read_at": minute}) for report in segment.reports)
+        for minute in (segment.end, segment.end - 1440)
+    ]
+    from_registers, read_earlier = (segment.model_copy(update={"reports": reports}) for reports in readings)
     different = [
         bill_statement().item(other),
         bill_statement().item(renumbered),
         bill_statement().item(shorter),
+        bill_statement().item(from_registers),
+        bill_statement().item(read_earlier),
         bill_statement(mode=Mode.DETERMINANTS).item(segment),
         bill_statement(tariff=bytes(31) + b"\1").item(segment),
     ]
-    assert len({item, *different}) == 6
+    assert len({item, *different}) == 8
 
 
 def test_functionals_are_those_of_the_registered_tariff() -> None:
@@ -99,6 +111,15 @@ def test_functionals_are_those_of_the_registered_tariff() -> None:
     for ours, theirs in zip(compiled.functionals, direct.functionals, strict=True):
         assert ours.item == theirs.item
         assert (ours.y == theirs.y).all()
+
+
+def test_a_segment_without_cycle_reports_is_billed_by_sums_from_registers() -> None:
+    tariff, segment = packaged("E-TOU-C"), bill_statement().segments[1]
+    reading = SegmentReport(channel=Channel.DELIVERED, number=0, read_at=segment.end)
+    compiled = bill_statement().compiled(segment.model_copy(update={"reports": (reading,)}), tariff, roster())
+    assert set(compiled.modes.values()) == {Mode.DETERMINANTS}
+    assert compiled.by_registers == {Channel.DELIVERED}
+    assert {result.kind for result in results_of(compiled)} == {Kind.REGISTER}
 
 
 def test_a_segment_that_no_tariff_fits_is_malformed() -> None:

@@ -82,12 +82,14 @@ def report(*, ciphertext: bytes = CIPHERTEXT, **changes: object) -> bytes:
 
 def good_reports() -> Iterator[tuple[str, str, Json]]:
     cycle: Json = {"kind": 2, "start": DAY * 1440 + 480, "end": (DAY + 31) * 1440 + 420, "flags": []}
+    register: Json = {**cycle, "kind": 3, "end": (DAY + 10) * 1440 + 420}
     good: list[tuple[str, str, Json]] = [
         ("daily", "a day of 96 reads under Paillier 3072, two runs of flags", {}),
         ("daily_no_flags", "894 bytes, the size that documents quote", {"flags": []}),
         ("number_7", "the last number that a report can have", {"number": 7}),
         ("received", "the other channel", {"channel": 2}),
         ("cycle", "a billing segment between two local midnights, an hour lost to summer time", cycle),
+        ("register", "a meter's registers, ten local days after their segment began", register),
         ("32_flag_runs", "the most runs", {"flags": [[3 * i, 2, 1] for i in range(32)]}),
         ("adjacent_runs", "adjacent runs of different reasons stay two", {"flags": [[0, 4, 1], [4, 1, 2]]}),
         ("several_reasons", "more than 32 runs, as one over everything", {"flags": [[0, 96, 7]]}),
@@ -286,6 +288,8 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
     yield "total_statement_beyond_ascii", "TotalStatement", FOREIGN
     yield "answer", "Answer", answer()
     yield "approval", "Approval", approval()
+    yield "segment_report_cycle", "SegmentReport", {"channel": "received", "number": 7, "read_at": None}
+    yield "segment_report_register", "SegmentReport", {"channel": "delivered", "number": 0, "read_at": 2**31 - 1}
     yield "head", "Head", head("unblinder", 2**63 - 1)
     yield "key_notice", "KeyNotice", NOTICE
     yield "envelope_key_notice", "Envelope", envelope("KeyNotice", "decryptor", NOTICE)
@@ -329,6 +333,8 @@ def bad_messages() -> Iterator[tuple[str, str, str, bytes]]:
     yield "minus_zero", "-0 for 0", "Answer", canonical({**answer(), "flagged": [0]}).replace(b"[0]", b"[-0]")
     yield "boolean", "true for 1", "TotalStatement", good.replace(b'"version":1', b'"version":true')
     yield "string", '"7" for 7', "TotalStatement", canonical({**STATEMENT, "key_id": "7"})
+    read_at: Json = {"channel": "delivered", "number": 0, "read_at": 2**31}
+    yield "read_at_2_31", "a minute that no header holds", "SegmentReport", canonical(read_at)
     yield "nan", "not a number", "TotalStatement", good.replace(b'"key_id":7', b'"key_id":NaN')
     yield "version_2", "a version of the future", "TotalStatement", canonical({**STATEMENT, "version": 2})
     yield "channel_number", "a channel by its code", "TotalStatement", canonical({**STATEMENT, "channel": 1})

@@ -34,7 +34,7 @@ from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Windo
 from wattseal.protocol.report import Report, decode_report
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
-from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.tariff.registers import Result
 from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
 
 
@@ -222,22 +222,27 @@ def _of_segment(segment: _Segment, bodies: Mapping[Slot, bytes]) -> Iterator[Rep
 
 
 def _numbers(bills: Bills, reports: Sequence[Sequence[Report]]) -> Iterator[bytes]:
-    """In the order of segments and of their functionals."""
-    prices: dict[Compiled, list[Functional]] = {}
+    """In the order of segments and of their results."""
+    prices = {
+        compiled: [(result, Functional.of(result.y)) for result in results]
+        for compiled, results in bills.results.items()
+    }
     for compiled, of_segment in zip(bills.compiled, reports, strict=True):
-        if compiled not in prices:
-            prices[compiled] = [Functional.of(functional.y) for functional in compiled.functionals]
-        sums = dict(_sums(compiled, prices[compiled], of_segment))
+        sums = dict(_sums(prices[compiled], of_segment))
         yield from (sums[place] for place in range(len(sums)))
 
 
-def _sums(compiled: Compiled, prices: Sequence[Functional], reports: Sequence[Report]) -> Iterator[tuple[int, bytes]]:
-    """Each functional's place with its number. A report is taken apart once for all functionals of its channel."""
+def _sums(prices: Sequence[tuple[Result, Functional]], reports: Sequence[Report]) -> Iterator[tuple[int, bytes]]:
+    """Each result's place with its number. A report is taken apart once for all that is asked of it."""
     for report in reports:
-        channel = report.header.channel
-        places = [place for place, one in enumerate(compiled.functionals) if one.item.channel is channel]
-        if places:
-            yield from zip(places, bill_sums([report.ciphertext], [prices[place] for place in places]), strict=True)
+        of_report = (report.header.channel, report.header.kind)
+        asked = {
+            place: functional
+            for place, (result, functional) in enumerate(prices)
+            if (result.channel, result.kind) == of_report
+        }
+        if asked:
+            yield from zip(asked, bill_sums([report.ciphertext], list(asked.values())), strict=True)
 
 
 def _flagged(reports: Sequence[Report]) -> int:

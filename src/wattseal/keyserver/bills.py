@@ -1,6 +1,6 @@
 """What both halves do alike with bill statements: permit them by their own ledger, and name what each number is of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wattseal.cryptosystems.ckks.functional import Functional
@@ -21,6 +21,7 @@ from wattseal.protocol.ids import Channel, Kind, MeterId
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.tariff.registers import Result, program_of
 from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
 
 KeysOf = Callable[[Roster, Sequence[MeterId]], list[Secret]]
@@ -63,14 +64,13 @@ class Part(NamedTuple):
 
 def parts_of(bills: Bills) -> Iterator[list[Part]]:
     """By segment; a report that nothing weighs is left out. Segments that cover the same share their functionals."""
-    priced: dict[Compiled, dict[Channel, list[tuple[int, Functional]]]] = {}
+    alike = {compiled: _Alike.of(bills, compiled) for compiled in bills.results}
     for segment, compiled in zip(bills.statement.segments, bills.compiled, strict=True):
-        if compiled not in priced:
-            priced[compiled] = _priced(compiled)
+        priced, bindings = alike[compiled]
         yield [
-            Part(_label(bills.statement, segment, report), priced[compiled][report.channel])
+            Part(_label(bills.statement, segment, report, bindings.get(report.channel, b"")), priced[place])
             for report in segment.reports
-            if report.channel in priced[compiled]
+            if (place := (report.channel, report.kind)) in priced
         ]
 
 
@@ -93,23 +93,38 @@ def bill_pads_of(bills: Bills, pad_keys_of: KeysOf) -> Iterator[bytes]:
         yield from (numbers[place] for place in sorted(numbers))
 
 
-def _priced(compiled: Compiled) -> dict[Channel, list[tuple[int, Functional]]]:
-    priced: dict[Channel, list[tuple[int, Functional]]] = {}
-    for place, functional in enumerate(compiled.functionals):
-        priced.setdefault(functional.item.channel, []).append((place, Functional.of(functional.y)))
+class _Alike(NamedTuple):
+    """What segments that are compiled alike share: functionals by report, and by channel what binds registers."""
+
+    priced: Mapping[tuple[Channel, Kind], list[tuple[int, Functional]]]
+    bindings: Mapping[Channel, bytes]
+
+    @classmethod
+    def of(cls, bills: Bills, compiled: Compiled) -> "_Alike":
+        results = bills.results[compiled]
+        channels = {result.channel for result in results if result.kind is Kind.REGISTER}
+        bindings = {channel: program_of(compiled, channel).binding(bills.minutes) for channel in channels}
+        return cls(_priced(results), bindings)
+
+
+def _priced(results: Sequence[Result]) -> dict[tuple[Channel, Kind], list[tuple[int, Functional]]]:
+    priced: dict[tuple[Channel, Kind], list[tuple[int, Functional]]] = {}
+    for place, result in enumerate(results):
+        priced.setdefault((result.channel, result.kind), []).append((place, Functional.of(result.y)))
     return priced
 
 
-def _label(statement: BillStatement, segment: BillSegment, report: SegmentReport) -> Label:
+def _label(statement: BillStatement, segment: BillSegment, report: SegmentReport, binding: bytes) -> Label:
     return Label(
         suite=statement.suite,
         modulus_id=MODULUS_ID,
         region=statement.region,
         meter=segment.meter,
-        kind=Kind.CYCLE,
+        kind=report.kind,
         channel=report.channel.code,
         start=segment.start,
-        end=segment.end,
+        end=segment.end if report.read_at is None else report.read_at,
         key_id=statement.key_id,
         number=report.number,
+        registers=b"" if report.read_at is None else binding,
     )

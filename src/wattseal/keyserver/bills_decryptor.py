@@ -188,8 +188,8 @@ class _Opening:
                 totals[at] = _opened(decryptor, numbers[at], pads[at], unmasking)
         compiled = self._bills.compiled[place]
         values = [
-            compiled.released(functional, total)
-            for at, functional in enumerate(compiled.functionals)
+            result.released(compiled, total)
+            for at, result in enumerate(self._bills.results[compiled])
             if (total := totals[at]) is not None
         ]
         if len(values) < len(totals):
@@ -213,7 +213,7 @@ def _opened(decryptor: BillDecryptor, number: bytes, pad: bytes, unmasking: Unma
 
 
 def _counts(bills: Bills) -> list[int]:
-    return [len(compiled.functionals) for compiled in bills.compiled]
+    return [len(bills.results[compiled]) for compiled in bills.compiled]
 
 
 def _check_flagged(flagged: tuple[int, ...], bills: Bills) -> None:

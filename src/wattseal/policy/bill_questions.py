@@ -3,30 +3,39 @@
 Every one of them compiles the functionals itself, from the tariff that was registered with it.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
-from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Source, Span
+from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Opaque, Source, Span
 from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.policy.tenures import Tenure, tenures
-from wattseal.protocol.billing import MOST_RESULTS, BillSegment, BillStatement
-from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted
-from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
+from wattseal.protocol.billing import MOST_RESULTS, BillSegment, BillStatement, SegmentReport
+from wattseal.protocol.codec import canonical_json
+from wattseal.protocol.errors import (
+    Contradiction,
+    FunctionalNotPermitted,
+    MalformedMessage,
+    ReadingNotPermitted,
+    UsageError,
+)
+from wattseal.protocol.ids import Channel, MeterId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.tariff.charges import Mode
-from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.tariff.compile import Compiled, Register
 from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.registers import Result, program_of, reports_of, results_of
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 CycleMinutes = tuple[int, int]
 
 
 class Asked(NamedTuple):
-    """What one segment asks of one channel: the items, in the order of the compiled functionals of that channel."""
+    """What one segment asks of one report of a channel: the items, in the order of its results."""
 
     meter: MeterId
     channel: Channel
@@ -80,24 +89,51 @@ class Bills:
 
     @cached_property
     def compiled(self) -> tuple[Compiled, ...]:
-        """By segment; those that cover the same time and channels share the work. Raises MalformedMessage."""
-        alike: dict[tuple[int, int, tuple[Channel, ...]], Compiled] = {}
+        """By segment; those that cover the same time and reports share the work. Raises MalformedMessage."""
+        alike: dict[tuple[int, int, tuple[Channel, ...], frozenset[Channel]], Compiled] = {}
         found = []
         for segment in self.statement.segments:
-            place = (segment.start, segment.end, segment.channels)
+            place = (segment.start, segment.end, segment.channels, segment.by_registers)
             if place not in alike:
                 alike[place] = self.statement.compiled(segment, self.registered.tariff, self.roster)
             found.append(alike[place])
         return tuple(found)
 
+    @cached_property
+    def results(self) -> Mapping[Compiled, tuple[Result, ...]]:
+        """Of each of `compiled`: one a number, in order. Raises MalformedMessage."""
+        try:
+            return {compiled: results_of(compiled) for compiled in dict.fromkeys(self.compiled)}
+        except UsageError as error:
+            raise MalformedMessage(str(error)) from None
+
+    @cached_property
+    def usual(self) -> Compiled:
+        """What the longest of the segments is billed by if its reads are there."""
+        place, longest = max(enumerate(self.statement.segments), key=lambda placed: placed[1].end - placed[1].start)
+        if not longest.by_registers:
+            return self.compiled[place]
+        reads = tuple(SegmentReport(channel=channel, number=0) for channel in longest.channels)
+        usual = longest.model_copy(update={"reports": reads})
+        return self.statement.compiled(usual, self.registered.tariff, self.roster)
+
     def asked(self) -> list[Asked]:
-        """By segment and channel, in the order of the statement; what is alike shares its items."""
-        items = lru_cache(maxsize=None)(_items)
+        """By segment and report, in the order of the statement; what is alike shares its items."""
+        items = lru_cache(maxsize=None)(self._items)
         return [
-            Asked(segment.meter, report.channel, items(compiled, segment.start, report.channel, report.number))
+            Asked(segment.meter, report.channel, items(compiled, report))
             for segment, compiled in zip(self.statement.segments, self.compiled, strict=True)
             for report in segment.reports
         ]
+
+    def _items(self, compiled: Compiled, report: SegmentReport) -> tuple[Item, ...]:
+        source = Source(report.kind, compiled.segment.start, report.number)
+        results = self.results[compiled]
+        return tuple(
+            Item(source, _functional(compiled, result))
+            for result in results
+            if (result.channel, result.kind) == (report.channel, report.kind)
+        )
 
     def check(self) -> None:
         """Raises Contradiction or FunctionalNotPermitted for what no ledger needs to be asked about."""
@@ -110,17 +146,18 @@ class Bills:
             raise FunctionalNotPermitted("the tariff was registered after the cycle had ended")
         if tariff.commodity != self.roster.commodity:
             raise FunctionalNotPermitted("the tariff is not one of the region's commodity")
-        if any(len(compiled.functionals) > MOST_RESULTS for compiled in self.compiled):
+        if any(len(results) > MOST_RESULTS for results in self.results.values()):
             raise FunctionalNotPermitted(f"a bill has at most {MOST_RESULTS} results")
         parts = segments_of(self.rosters, self.minutes)
-        for segment in statement.segments:
+        for segment, compiled in zip(statement.segments, self.compiled, strict=True):
             if (segment.start, segment.end) not in parts.get(segment.meter, ()):
                 raise Contradiction("a segment is not the part of the cycle that the roster's dates give its meter")
+            _check_reports(segment, compiled)
             row = _row(self.rosters, segment)
             if row.tariff != tariff.name or row.customer_class != tariff.customer_class:
                 raise FunctionalNotPermitted("a meter is not billed under this tariff")
             if segment.channels != row.channels:
-                raise Contradiction("a segment has one report for each channel of its meter")
+                raise Contradiction("a segment has reports of each channel of its meter")
 
 
 def hanging_together(cycles: Iterable[CycleMinutes], minutes: CycleMinutes) -> list[CycleMinutes]:
@@ -160,14 +197,21 @@ def _row(rosters: Sequence[Roster], segment: BillSegment) -> RosterRow:
     return found
 
 
-def _items(compiled: Compiled, start: int, channel: Channel, number: int) -> tuple[Item, ...]:
-    source = Source(Kind.CYCLE, start, number)
-    minutes = compiled.segment.interval_minutes
-    return tuple(
-        Item(source, Functional.of(start, minutes, one.y, amount=one.item.mode is Mode.AMOUNT))
-        for one in compiled.functionals
-        if one.item.channel is channel
-    )
+def _check_reports(segment: BillSegment, compiled: Compiled) -> None:
+    """Two readings of one cycle would tell the energy between them, so that at its end is the only one there is."""
+    if any(report.read_at not in (None, segment.end) for report in segment.reports):
+        raise ReadingNotPermitted("registers are opened as they stood at the end of a billing segment alone")
+    if [(report.channel, report.kind) for report in segment.reports] != reports_of(compiled):
+        raise Contradiction("a segment's reports are not those that its part of a bill rests on")
+
+
+def _functional(compiled: Compiled, result: Result) -> Functional | Opaque:
+    """What a result tells of the intervals: a register's energy is a sum of theirs like any other."""
+    if isinstance(result.of, Register):
+        program = program_of(compiled, result.channel)
+        return Opaque(hashlib.sha256(program.digest + canonical_json(result.of)).digest())
+    segment, amount = compiled.segment, result.of.item.mode is Mode.AMOUNT
+    return Functional.of(segment.start, segment.interval_minutes, result.of.y, amount=amount)
 
 
 def permit_bills(bills: Bills, memory: Memory, rules: BillRules) -> list[Asked]:
@@ -234,8 +278,7 @@ def _check_neighbors(
 
 
 def _usual_span(bills: Bills, channel: Channel) -> Span:
-    """What the longest of the statement's segments asks of the channel."""
-    longest = max(bills.statement.segments, key=lambda segment: segment.end - segment.start)
-    compiled = bills.compiled[bills.statement.segments.index(longest)]
-    functionals = (item.functional for item in _items(compiled, longest.start, channel, 0))
+    """What the longest of the statement's segments would ask of the channel by its reads, estimated or not."""
+    results = (result for result in results_of(bills.usual) if result.channel is channel)
+    functionals = (_functional(bills.usual, result) for result in results)
     return Span.of((one, False) for one in functionals if isinstance(one, Functional))

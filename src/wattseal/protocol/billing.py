@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
-from wattseal.protocol.ids import Channel, KeyIdField, MeterField, NumberField, RegionField, Role
+from wattseal.protocol.ids import Channel, KeyIdField, Kind, MeterField, NumberField, RegionField, Role
 from wattseal.protocol.release import Head, Purpose, SignedHead, Token
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import sign, verify
@@ -26,6 +26,9 @@ from wattseal.protocol.tariff.compile import Compiled, Segment, compile_tariff
 from wattseal.protocol.tariff.model import Tariff
 
 MOST_SEGMENTS, MOST_RESULTS = 1_000, 64
+MOST_REPORTS = 4
+"""Of a segment: two of each channel."""
+
 NUMBER_BYTES = 14
 """Of a number modulo the CKKS modulus: what each functional of each segment comes to, sealed and as a pad."""
 
@@ -48,10 +51,15 @@ Timezone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 
 
 class SegmentReport(Message):
-    """A cycle report of one channel, by its number."""
+    """A report of one channel, by its number: the cycle report, or the register report read at that minute."""
 
     channel: Channel
     number: NumberField
+    read_at: Minute | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.CYCLE if self.read_at is None else Kind.REGISTER
 
 
 class BillSegment(Message):
@@ -60,23 +68,32 @@ class BillSegment(Message):
     meter: MeterField
     start: Minute
     end: Minute
-    reports: Annotated[Many[SegmentReport], Field(min_length=1, max_length=2)]
+    reports: Annotated[Many[SegmentReport], Field(min_length=1, max_length=MOST_REPORTS)]
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.start >= self.end:
             raise ValueError("a segment ends after it begins")
-        if list(self.channels) != sorted(set(self.channels)):
-            raise ValueError("reports are sorted by channel, each once")
+        places = [(report.channel, report.kind) for report in self.reports]
+        if places != sorted(set(places)):
+            raise ValueError("reports are sorted by channel and kind, each once")
         return self
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        return tuple(report.channel for report in self.reports)
+        return tuple(dict.fromkeys(report.channel for report in self.reports))
+
+    @property
+    def by_registers(self) -> frozenset[Channel]:
+        """Channels without a cycle report: what is billed of them is estimated, from registers."""
+        return frozenset(self.channels) - {report.channel for report in self.reports if report.kind is Kind.CYCLE}
 
 
 class BillQuestion(Message):
-    """What a collector asks the aggregator for: bills of these meters over one cycle, `first` to before `after`."""
+    """What a collector asks the aggregator for: bills of these meters over one cycle, `first` to before `after`.
+
+    `estimates`: where a cycle report is missing, from the registers' reading at the segment's end.
+    """
 
     region: RegionField
     tariff: Bytes32
@@ -85,6 +102,7 @@ class BillQuestion(Message):
     first: LocalDay
     after: LocalDay
     meters: Annotated[Many[MeterField], Field(min_length=1, max_length=MOST_SEGMENTS)]
+    estimates: bool = False
 
     @property
     def cycle(self) -> Cycle:
@@ -131,7 +149,7 @@ class BillStatement(Message):
                 channels=segment.channels,
                 read_unit=roster.unit.factor,
             )
-            return compile_tariff(tariff, part, tariff.modes(self.mode))
+            return compile_tariff(tariff, part, tariff.modes(self.mode), segment.by_registers)
         except UsageError as error:
             raise MalformedMessage(str(error)) from None
 
@@ -140,7 +158,7 @@ class BillStatement(Message):
         content = {
             "meter": segment.meter,
             "segment": [segment.start, segment.end],
-            "reports": [[report.channel, report.number] for report in segment.reports],
+            "reports": [[report.channel, report.number, report.read_at] for report in segment.reports],
             "kind": self.kind,
             "tariff": self.tariff.hex(),
             "mode": self.mode,

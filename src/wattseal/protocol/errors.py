@@ -14,6 +14,7 @@ WattsealError
 ├── Refused                   well-formed, and the privacy rules say no; a log or ledger entry says why
 │   ├── PurposeNotPermitted
 │   ├── FunctionalNotPermitted
+│   ├── ReadingNotPermitted   registers as they stood at another minute than the end of a billing segment
 │   ├── WindowNotClosed
 │   ├── NobodyReported
 │   ├── PinnedOtherwise
@@ -93,6 +94,10 @@ class PurposeNotPermitted(Refused):
 
 class FunctionalNotPermitted(Refused):
     slug = "functional-not-permitted"
+
+
+class ReadingNotPermitted(Refused):
+    slug = "reading-not-permitted"
 
 
 class WindowNotClosed(Refused):

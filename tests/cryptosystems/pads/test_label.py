@@ -13,8 +13,14 @@ from wattseal.cryptosystems.secret import Secret
 
 LABEL = Label(1, b"m" * 16, "north", "meter-1", 1, 1, 0, 1440, 1, 0)
 
+sixteen_bytes = st.binary(min_size=16, max_size=16)
 labels = st.builds(
-    Label,
+    lambda bound, **fields: Label(**fields, **bound),
+    bound=st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"check_key_id": sixteen_bytes}),
+        st.fixed_dictionaries({"registers": sixteen_bytes}),
+    ),
     suite=st.integers(0, 0xFFFF),
     modulus_id=st.binary(max_size=20),
     region=st.text(max_size=4),
@@ -25,7 +31,6 @@ labels = st.builds(
     end=st.integers(0, 0xFFFF_FFFF),
     key_id=st.integers(0, 0xFFFF_FFFF),
     number=st.integers(0, 0xFF),
-    check_key_id=st.one_of(st.just(b""), st.binary(min_size=16, max_size=16)),
 )
 uses = st.sampled_from(Use)
 chunks = st.integers(0, 0xFFFF)
@@ -36,7 +41,7 @@ def forms(name: Label, use: Use, chunk: int) -> dict[tuple[Any, ...], bytes]:
     shared = (name.suite, name.modulus_id, name.region, name.kind, name.channel, name.start, name.end, name.key_id)
     return {
         (use, chunk, name): name.encode(use, chunk),
-        (use, chunk, shared, name.number): name.encode_without_meter(use, chunk),
+        (use, chunk, shared, name.number, name.registers): name.encode_without_meter(use, chunk),
         (use, chunk, shared): name.encode_shared(use, chunk),
     }
 
@@ -138,6 +143,29 @@ def test_a_label_bound_to_a_check_key_is_another_form() -> None:
 def test_a_check_key_id_of_another_size(size: int) -> None:
     with pytest.raises(ParameterError, match="check key id"):
         LABEL._replace(check_key_id=bytes(size)).encode(Use.PAD)
+
+
+def test_a_label_of_registers_names_what_they_are_bound_to_without_the_meter_too() -> None:
+    """The unblinder's part and the decryptor's part of opening then fail for another program or cycle."""
+    bound, other = LABEL._replace(registers=b"r" * 16), LABEL._replace(registers=b"s" * 16)
+    assert bound.encode(Use.PAD) == LABEL.encode(Use.PAD).replace(
+        b"\x02\x00\x07meter-1", b"\x05\x00\x07meter-1" + b"r" * 16
+    )
+    assert bound.encode_without_meter(Use.A) == LABEL.encode_without_meter(Use.A)[:-2] + b"\x04\x00" + b"r" * 16
+    for encode in (Label.encode, Label.encode_without_meter):
+        assert len({encode(each, Use.A) for each in (LABEL, bound, other)}) == 3
+
+
+@pytest.mark.parametrize("changes", [{"registers": b"r"}, {"registers": bytes(17)}])
+def test_registers_are_named_by_sixteen_bytes(changes: dict[str, Any]) -> None:
+    for encode in (Label.encode, Label.encode_without_meter):
+        with pytest.raises(ParameterError, match="16 bytes"):
+            encode(LABEL._replace(**changes), Use.A)
+
+
+def test_no_register_report_is_bound_to_a_check_key() -> None:
+    with pytest.raises(ParameterError, match="check key"):
+        LABEL._replace(registers=bytes(16), check_key_id=bytes(16)).encode(Use.PAD)
 
 
 def test_check_key_ids_name_check_keys() -> None:

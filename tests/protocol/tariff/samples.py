@@ -80,3 +80,31 @@ def reads(part: Segment, seed: int = 1, largest: int = 5000) -> Reads:
 
 def cents(bill: Bill) -> dict[str, int]:
     return {line.name: line.cents for line in bill.lines}
+
+
+def any_record(rng: np.random.Generator) -> dict[str, Any]:
+    """Of OpenEI: up to four periods anywhere in the year, all with the same tiers, and both kinds of demand charges."""
+    limits = sorted(set(rng.integers(100, 20_000, rng.integers(0, 4)).tolist()))
+    kilowatts = sorted(set(rng.integers(1, 60, rng.integers(0, 3)).tolist()))
+    periods = int(rng.integers(1, 5))
+
+    def structure(bounds: list[int]) -> list[list[dict[str, Any]]]:
+        ends: list[dict[str, Any]] = [*({"max": bound} for bound in bounds), {}]
+        return [[{**end, "rate": int(rng.integers(0, 900_000)) / 1_000_000} for end in ends] for _ in range(periods)]
+
+    def year() -> list[list[int]]:
+        kinds = rng.integers(0, periods, (3, 24))
+        return [kinds[kind].tolist() for kind in rng.integers(0, 3, 12)]
+
+    return {
+        "energyratestructure": structure(limits),
+        "energyweekdayschedule": year(),
+        "energyweekendschedule": year(),
+        "demandratestructure": structure(kilowatts),
+        "demandweekdayschedule": year(),
+        "demandweekendschedule": year(),
+        "flatdemandstructure": structure(kilowatts),
+        "flatdemandmonths": rng.integers(0, periods, 12).tolist(),
+        "fixedchargefirstmeter": int(rng.integers(0, 500)),
+        "fixedchargeunits": str(rng.choice(["$/month", "$/day"])),
+    }

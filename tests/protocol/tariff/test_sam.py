@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.protocol.tariff.sam import YEAR, SamYear, sam_year
+from tests.protocol.tariff.samples import any_record
 from wattseal.meter_sim.load_model import simulate
 from wattseal.protocol.ids import Channel
 from wattseal.protocol.tariff.bill import Bill, Cycle
@@ -145,34 +146,6 @@ def test_a_minimum_charge(ausgrid: dict[str, Wh], tmp_path: Path) -> None:
     bills, sam = our_year(load_urdb(path), ausgrid["used"]), sam_year(json.loads(path.read_text()), ausgrid["used"])
     assert_same(bills, sam)
     assert 0 < sum(dollars(bill, "min") > 0 for bill in bills) < 12
-
-
-def any_record(rng: np.random.Generator) -> dict[str, Any]:
-    """Up to four periods anywhere in the year, all with the same tiers, and demand charges of both kinds."""
-    limits = sorted(set(rng.integers(100, 20_000, rng.integers(0, 4)).tolist()))
-    kilowatts = sorted(set(rng.integers(1, 60, rng.integers(0, 3)).tolist()))
-    periods = int(rng.integers(1, 5))
-
-    def structure(bounds: list[int]) -> list[list[dict[str, Any]]]:
-        ends: list[dict[str, Any]] = [*({"max": bound} for bound in bounds), {}]
-        return [[{**end, "rate": int(rng.integers(0, 900_000)) / 1_000_000} for end in ends] for _ in range(periods)]
-
-    def year() -> list[list[int]]:
-        kinds = rng.integers(0, periods, (3, 24))
-        return [kinds[kind].tolist() for kind in rng.integers(0, 3, 12)]
-
-    return {
-        "energyratestructure": structure(limits),
-        "energyweekdayschedule": year(),
-        "energyweekendschedule": year(),
-        "demandratestructure": structure(kilowatts),
-        "demandweekdayschedule": year(),
-        "demandweekendschedule": year(),
-        "flatdemandstructure": structure(kilowatts),
-        "flatdemandmonths": rng.integers(0, periods, 12).tolist(),
-        "fixedchargefirstmeter": int(rng.integers(0, 500)),
-        "fixedchargeunits": str(rng.choice(["$/month", "$/day"])),
-    }
 
 
 @settings(max_examples=20)

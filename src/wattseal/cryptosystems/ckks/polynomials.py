@@ -24,7 +24,7 @@ def public_polynomial(parameters: CkksParameters, label: Label) -> NDArray[np.fl
 
 def secret_polynomial(parameters: CkksParameters, secret_key: Secret, label: Label) -> NDArray[np.int8]:
     """The ternary s of the label's meter: one for all its reports under a key id."""
-    name = label._replace(kind=0, channel=0, start=0, end=0, number=0, check_key_id=b"")
+    name = label._replace(kind=0, channel=0, start=0, end=0, number=0, check_key_id=b"", registers=b"")
     return trits(secret_key, name.encode(Use.SECRET), parameters.degree)
 
 

@@ -19,7 +19,9 @@ class Cycle(NamedTuple):
 
 def bill_scale(secret_key: Secret, label: Label, cycle: Cycle) -> int:
     """2^63 and 63 secret bits of the label's meter: one for all channels, kinds, segments and numbers of a cycle."""
-    name = label._replace(kind=0, channel=0, start=cycle.start, end=cycle.end, number=0, check_key_id=b"")
+    name = label._replace(
+        kind=0, channel=0, start=cycle.start, end=cycle.end, number=0, check_key_id=b"", registers=b""
+    )
     return _scale(secret_key, name.encode(Use.SCALE))
 
 

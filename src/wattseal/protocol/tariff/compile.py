@@ -4,7 +4,7 @@ Aggregator, decryptor and unblinder each compile for themselves, so that none ca
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from fractions import Fraction
@@ -123,6 +123,8 @@ class Compiled:
     modes: Mapping[str, Mode]
     """By the name of each metered charge on the segment's channels."""
     functionals: tuple[Functional, ...]
+    by_registers: frozenset[Channel] = frozenset()
+    """Channels whose sums come from registers, for want of interval reads."""
 
     def released(self, functional: Functional, total: int) -> int:
         """What leaves the key server: whole cents of an amount, halves rounded to even, or the opened sum itself."""
@@ -146,14 +148,22 @@ class Compiled:
         return found
 
 
-def compile_tariff(tariff: Tariff, segment: Segment, modes: Mode | Mapping[str, Mode]) -> Compiled:
+def compile_tariff(
+    tariff: Tariff,
+    segment: Segment,
+    modes: Mode | Mapping[str, Mode],
+    by_registers: Collection[Channel] = (),
+) -> Compiled:
     """`modes` is one for all metered charges, or one for each by its name (see `Tariff.modes`).
 
-    Raises UsageError for a charge that cannot be had in its mode, naming the one to use, and for a segment that the
-    tariff does not fit.
+    Of channels `by_registers` there are sums only. Raises UsageError for a charge that cannot be had in its mode,
+    naming the one to use, and for a segment that the tariff does not fit.
     """
     charges = [charge for charge in tariff.metered if charge.channel in segment.channels]
-    by_charge = {charge.name: _mode_of(tariff, charge, modes) for charge in charges}
+    by_charge = {
+        charge.name: _summed(charge) if charge.channel in by_registers else _mode_of(tariff, charge, modes)
+        for charge in charges
+    }
     _check_fit(tariff, segment)
     amounts = [c for c in charges if isinstance(c, LinearCharge) and by_charge[c.name] is Mode.AMOUNT]
     summed = [c for c in charges if isinstance(c, SummedCharge) and by_charge[c.name] is Mode.DETERMINANTS]
@@ -163,7 +173,7 @@ def compile_tariff(tariff: Tariff, segment: Segment, modes: Mode | Mapping[str, 
         functionals += [Functional(Item(Mode.DETERMINANTS, Channel.DELIVERED, TOTAL), ones)] if summed else []
     else:
         functionals += _sums(tariff, segment, summed)
-    return Compiled(tariff, segment, by_charge, tuple(functionals))
+    return Compiled(tariff, segment, by_charge, tuple(functionals), frozenset(by_registers))
 
 
 def noise_bound(y: Vector) -> int:
@@ -193,6 +203,12 @@ def _mode_of(tariff: Tariff, charge: MeteredCharge, modes: Mode | Mapping[str, M
             reason = "is billed from sums only" if mode in charge.modes else "is not linear in the reads"
         raise UsageError(f"charge '{charge.name}' {reason}: it needs mode '{possible[0]}'")
     return mode
+
+
+def _summed(charge: MeteredCharge) -> Mode:
+    if isinstance(charge, SeriesCharge):
+        raise UsageError(f"charge '{charge.name}' has a price for each step: no register counts what it needs")
+    return Mode.DETERMINANTS
 
 
 def _check_fit(tariff: Tariff, segment: Segment) -> None:
