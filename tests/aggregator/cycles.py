@@ -22,6 +22,7 @@ from wattseal.protocol.report import Header, seal_report
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.registers import Program
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
@@ -103,3 +104,14 @@ def cycle_report(ciphertext: bytes | None = None, **changes: Any) -> bytes:  # n
     told = header(**changes)
     count = max(1, (told.end - told.start) // 15)
     return seal_report(told, residues(count) if ciphertext is None else ciphertext, identity(told.meter))
+
+
+def register_report(
+    program: Program,
+    ciphertext: bytes | None = None,
+    **changes: Any,  # noqa: ANN401 - any field's value
+) -> bytes:
+    """By default of m0, as read at the end of May."""
+    told = header(**{"kind": Kind.REGISTER, "layout_id": program.layout_id, "channel": program.channel, **changes})
+    sealed = residues(program.coefficients) if ciphertext is None else ciphertext
+    return seal_report(told, sealed, identity(told.meter))

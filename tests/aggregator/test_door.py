@@ -1,4 +1,4 @@
-"""Cycle reports at the door: every reason to reject one, and what becomes of the others."""
+"""Cycle and register reports at the door: every reason to reject one, and what becomes of the others."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.aggregator.cycles import (
+    BASIC,
     END,
     FIRST,
     INTERVALS,
@@ -13,9 +14,11 @@ from tests.aggregator.cycles import (
     LAST_DAY,
     LAYOUT,
     START,
+    ZONE,
     cycle_report,
     home,
     region,
+    register_report,
     registry,
     residues,
 )
@@ -29,9 +32,11 @@ from wattseal.edge.registry import Registry
 from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Window
 from wattseal.protocol.report import FlagReason, FlagRun, frame
 from wattseal.protocol.roster import Unit
+from wattseal.protocol.tariff.registers import Program
 from wattseal.protocol.time import MINUTES_PER_DAY, SECONDS_PER_DAY
 
 DAY = MINUTES_PER_DAY
+PROGRAM = Program(BASIC, Channel.DELIVERED, ZONE, 15, 1)
 LONGEST = 33 * DAY + 60
 
 
@@ -61,7 +66,6 @@ def test_stored_under_the_day_of_its_last_minute(known: Registry) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"kind": Kind.REGISTER}, Reason.KIND),
         ({"kind": Kind.VECTOR}, Reason.KIND),
         ({"key_id": 8}, Reason.UNKNOWN_KEY),
         ({"region": RegionId("elsewhere")}, Reason.UNKNOWN_REGION),
@@ -131,10 +135,55 @@ def test_the_roster_is_the_one_of_the_last_day(tmp_path: Path) -> None:
     assert found(known, left, came, before) == [Reason.UNKNOWN_METER, None, None]
 
 
-def test_daily_reads_have_no_cycle_reports(tmp_path: Path) -> None:
+def test_daily_reads_have_neither_cycle_nor_register_reports(tmp_path: Path) -> None:
     """Nor are there days of 23 and 25 hours in a UTC grid."""
     gas = region(effective=FIRST, interval_minutes=1440, commodity="gas", unit=Unit.LITRE)
-    assert found(registry(tmp_path, [gas]), cycle_report(start=FIRST * DAY, end=(FIRST + 30) * DAY)) == [Reason.KIND]
+    month: dict[str, Any] = {"start": FIRST * DAY, "end": (FIRST + 30) * DAY}
+    bodies = cycle_report(**month), register_report(PROGRAM, **month)
+    assert found(registry(tmp_path, [gas]), *bodies) == [Reason.KIND] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"end": END - 5 * DAY}, None),
+        ({"end": START + DAY}, None),
+        ({"end": START + DAY - 15}, Reason.SEGMENT),
+        ({"start": END - LONGEST - 15}, Reason.SEGMENT),
+        ({"start": START + 5}, Reason.SEGMENT),
+        ({"end": END - 5}, Reason.SEGMENT),
+        ({"layout_id": bytes(8)}, None),  # what registers count is nothing that the door knows
+        ({"suite": Suite.MASKING}, Reason.SUITE),
+        ({"channel": Channel.RECEIVED}, Reason.INACTIVE_CHANNEL),
+        ({"flags": (FlagRun(0, 1, FlagReason.MISSING),)}, Reason.MALFORMED),
+    ],
+)
+def test_registers_are_read_a_day_or_more_after_a_segment_began(
+    known: Registry, changes: dict[str, Any], reason: Reason | None
+) -> None:
+    assert found(known, register_report(PROGRAM, **changes)) == [reason]
+
+
+@pytest.mark.parametrize("size", [0, 1, 13, 15, 26, 28, 14 * 4096])
+def test_registers_are_whole_coefficients(known: Registry, size: int) -> None:
+    """Each of 13.25 bytes, so that 14 bytes are one, and 27 are two."""
+    assert found(known, register_report(PROGRAM, bytes(size))) == [Reason.CIPHERTEXT]
+
+
+def test_registers_are_residues(known: Registry) -> None:
+    not_reduced = b"\xff" * len(residues(PROGRAM.coefficients))
+    assert found(known, register_report(PROGRAM, bytes(14)), register_report(PROGRAM, not_reduced)) == [
+        None,
+        Reason.CIPHERTEXT,
+    ]
+
+
+def test_readings_of_one_meter_lie_under_days_of_their_own(known: Registry) -> None:
+    bodies = [register_report(PROGRAM, end=START + day * DAY) for day in range(1, 30)]
+    entries = [one for one in door(known).admit(frame(bodies)) if isinstance(one, Entry)]
+    assert [(one.kind, one.number) for one in entries] == [(Kind.REGISTER, 0)] * 29
+    assert len({one.window for one in entries}) == 29
 
 
 def test_hourly_reads_have_a_grid_of_their_own(tmp_path: Path) -> None:

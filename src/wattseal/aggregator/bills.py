@@ -4,14 +4,14 @@ The rules are applied to what was answered here; both halves of the key server a
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
 
 from wattseal.aggregator.bill_memory import BillMemory
+from wattseal.aggregator.bill_reports import Segment, find_reports, last_day
 from wattseal.aggregator.logs import bills_log, totals_log
 from wattseal.aggregator.store import Store
 from wattseal.cryptosystems.ckks.evaluator import bill_sums
@@ -27,37 +27,14 @@ from wattseal.protocol.billing import (
     BillQuestion,
     BillSegment,
     BillStatement,
-    SegmentReport,
 )
-from wattseal.protocol.errors import MessageTooLarge, NobodyReported, UnknownSubject, WindowNotClosed
-from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Window
-from wattseal.protocol.report import Report, decode_report
+from wattseal.protocol.errors import MessageTooLarge, UnknownSubject, WindowNotClosed
+from wattseal.protocol.ids import Channel, MeterId, RegionId, Suite, Window
+from wattseal.protocol.report import Report
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.tariff.registers import Result
-from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
-
-
-class _Segment(NamedTuple):
-    """A meter's part of the cycle, of which a report is expected for each channel."""
-
-    meter: MeterId
-    start: int
-    end: int
-    channels: tuple[Channel, ...]
-
-    @property
-    def last_day(self) -> Window:
-        """The window that its reports lie under."""
-        return _last_day(self.end)
-
-    def stated(self, reports: Sequence[Report]) -> BillSegment:
-        headers = (report.header for report in reports)
-        numbers = tuple(SegmentReport(channel=header.channel, number=header.number) for header in headers)
-        return BillSegment(meter=self.meter, start=self.start, end=self.end, reports=numbers)
-
-
-Slot = tuple[Window, Channel, MeterId]
+from wattseal.protocol.time import Clock, window_minutes
 
 
 class Billing:
@@ -86,11 +63,10 @@ class Billing:
             raise WindowNotClosed("the billing cycle is not over")
         registered = Registered(*self._registry.tariff(question.tariff))
         segments = await run_in_threadpool(self._segments, question)
-        bodies = await self._bodies(question.region, segments)
-        reports = await run_in_threadpool(_reports, segments, bodies)
-        bills = self._bills(question, registered, segments, reports)
+        bills_of = partial(self._bills, question, registered)
+        stated, reports = await find_reports(self._store, question, registered.tariff, segments, bills_of)
         async with self._one_at_a_time:
-            return await self._answer(bills, reports)
+            return await self._answer(bills_of(stated), reports)
 
     async def check_total(self, question: TotalQuestion, before: Day, after: Day) -> None:
         """Of a total that is otherwise permitted, beside the bills that were answered. Raises ShareTooLarge."""
@@ -101,12 +77,12 @@ class Billing:
             recollection = memory.around(window_minutes(question.window))
             await run_in_threadpool(check_atoms, before, after, question.channel, recollection, self._rules)
 
-    def _segments(self, question: BillQuestion) -> list[_Segment]:
+    def _segments(self, question: BillQuestion) -> list[Segment]:
         """Sorted as in a statement."""
         known = segments_of(self._rosters(question.region), question.cycle.minutes)
         meters = sorted(set(question.meters))
         segments = [
-            _Segment(meter, *part, self._channels(question.region, meter, part[1]))
+            Segment(meter, *part, self._channels(question.region, meter, part[1]))
             for meter in meters
             for part in sorted(known.get(meter, ()))
         ]
@@ -119,34 +95,12 @@ class Billing:
 
     def _channels(self, region: RegionId, meter: MeterId, end: int) -> tuple[Channel, ...]:
         """Of a segment's end; none if the roster told of the meter only later."""
-        row = self._registry.roster(region, _last_day(end)).by_meter.get(meter)
+        row = self._registry.roster(region, last_day(end)).by_meter.get(meter)
         return () if row is None else row.channels
 
-    async def _bodies(self, region: RegionId, segments: Sequence[_Segment]) -> dict[Slot, bytes]:
-        """The highest number that there is, accepted or late: late reports serve bills like others."""
-        places: dict[tuple[Window, Channel], list[MeterId]] = {}
-        for segment in segments:
-            for channel in segment.channels:
-                places.setdefault((segment.last_day, channel), []).append(segment.meter)
-        bodies: dict[Slot, bytes] = {}
-        for (window, channel), meters in places.items():
-            place = (region, window, Kind.CYCLE, channel.code, meters)
-            accepted, late = await self._store.fetch(*place), await self._store.fetch_late(*place)
-            for meter, *stored in zip(meters, accepted, late, strict=True):
-                numbered = [report for report in stored if report is not None]
-                if numbered:
-                    bodies[window, channel, meter] = max(numbered, key=itemgetter(0))[1]
-        return bodies
-
-    def _bills(
-        self,
-        question: BillQuestion,
-        registered: Registered,
-        segments: Sequence[_Segment],
-        reports: Sequence[Sequence[Report]],
-    ) -> Bills:
-        last_day = _last_day(question.cycle.minutes[1])
-        key = self._registry.key_of_window(last_day)
+    def _bills(self, question: BillQuestion, registered: Registered, segments: Sequence[BillSegment]) -> Bills:
+        last = last_day(question.cycle.minutes[1])
+        key = self._registry.key_of_window(last)
         statement = BillStatement(
             region=question.region,
             tariff=question.tariff,
@@ -156,8 +110,8 @@ class Billing:
             after=question.after,
             suite=Suite.CKKS,
             key_id=key.key_id,
-            roster_digest=self._registry.roster(question.region, last_day).fingerprint,
-            segments=tuple(segment.stated(found) for segment, found in zip(segments, reports, strict=True)),
+            roster_digest=self._registry.roster(question.region, last).fingerprint,
+            segments=tuple(segments),
         )
         return Bills(statement, registered, self._rosters(question.region), key)
 
@@ -193,32 +147,6 @@ class Billing:
 
     def _rosters(self, region: RegionId) -> list[Roster]:
         return [roster for roster in self._registry.rosters() if roster.region == region]
-
-
-def _last_day(end: int) -> Window:
-    return Window((end - 1) // MINUTES_PER_DAY)
-
-
-def _reports(segments: Sequence[_Segment], bodies: Mapping[Slot, bytes]) -> list[list[Report]]:
-    """By segment and channel. Raises NobodyReported, which says of how many meters one is missing."""
-    found = [list(_of_segment(segment, bodies)) for segment in segments]
-    lacking = {
-        segment.meter for segment, reports in zip(segments, found, strict=True) if len(reports) < len(segment.channels)
-    }
-    if lacking:
-        meters = {segment.meter for segment in segments}
-        raise NobodyReported(f"{len(lacking)} of {len(meters)} meters have no report of this cycle")
-    return found
-
-
-def _of_segment(segment: _Segment, bodies: Mapping[Slot, bytes]) -> Iterator[Report]:
-    for channel in segment.channels:
-        body = bodies.get((segment.last_day, channel, segment.meter))
-        if body is not None:
-            report = decode_report(body)
-            # A meter that has not heard of a move yet reports a segment that was cut since.
-            if (report.header.start, report.header.end) == (segment.start, segment.end):
-                yield report
 
 
 def _numbers(bills: Bills, reports: Sequence[Sequence[Report]]) -> Iterator[bytes]:

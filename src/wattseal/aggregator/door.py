@@ -10,6 +10,7 @@ from wattseal.aggregator.schemes import evaluator_of, layout_of
 from wattseal.aggregator.store import Entry
 from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.ckks.evaluator import CkksEvaluator
+from wattseal.cryptosystems.ckks.residues import coefficients_in
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UnknownSubject
@@ -25,10 +26,10 @@ CLOCK_SKEW_S = 300
 HORIZON_DAYS = 45
 SHORTEST_SEGMENT = MINUTES_PER_DAY
 """Of less than a day no bill is permitted. And one a meter, at most, of this length or more ends on a UTC day, which is
-what the store keeps reports by.
+what the store keeps reports by. Registers are read once a UTC day, so that holds for their reports, too.
 """
 
-_KINDS = (Kind.DAILY, Kind.CYCLE)
+_KINDS = (Kind.DAILY, Kind.CYCLE, Kind.REGISTER)
 
 
 class Reason(StrEnum):
@@ -71,6 +72,8 @@ Admitted = Entry | Overdue | Reason
 
 
 class _Form(NamedTuple):
+    """`intervals` are those that may be flagged."""
+
     evaluator: Evaluator
     intervals: int
 
@@ -83,7 +86,7 @@ class Door:
         self._clock = clock
         self._horizon_days = horizon_days
         self._evaluator = lru_cache(maxsize=16)(partial(evaluator_of, backend=backend))
-        self._evaluator_of_cycle = lru_cache(maxsize=64)(CkksEvaluator)
+        self._evaluator_of_vector = lru_cache(maxsize=64)(CkksEvaluator)
 
     def admit(self, body: bytes) -> list[Admitted]:
         """What to do with each framed report, in order. Raises Rejected for bad frames: then nothing enters."""
@@ -146,12 +149,21 @@ class Door:
             raise _Rejected(Reason.UNKNOWN_METER)
         if header.channel not in row.channels:
             raise _Rejected(Reason.INACTIVE_CHANNEL)
-        form = self._form_of_cycle(header, roster) if header.kind is Kind.CYCLE else self._form_of_day(header, roster)
+        form = self._form(report, roster)
         if header.flags and header.flags[-1].start + header.flags[-1].length > form.intervals:
             raise _Rejected(Reason.MALFORMED)
         # Last, because it is the dearest: 80 % of the cost of taking a report.
         report.verify(row.identity_key)
         return form.evaluator
+
+    def _form(self, report: Report, roster: Roster) -> _Form:
+        match report.header.kind:
+            case Kind.CYCLE:
+                return self._form_of_cycle(report.header, roster)
+            case Kind.REGISTER:
+                return self._form_of_registers(report, roster)
+            case _:
+                return self._form_of_day(report.header, roster)
 
     def _form_of_day(self, header: Header, roster: Roster) -> _Form:
         notice = self._registry.key(header.key_id)
@@ -160,15 +172,18 @@ class Door:
         return _Form(self.evaluator(notice, header.layout_id), layout_of(header.layout_id).intervals)
 
     def _form_of_cycle(self, header: Header, roster: Roster) -> _Form:
-        """Under CKKS whatever suite the region's days are under; regions of daily reads have none."""
-        length, minutes = header.end - header.start, roster.interval_minutes
-        if minutes == MINUTES_PER_DAY:
-            raise _Rejected(Reason.KIND)
-        if (header.suite, header.layout_id) != (Suite.CKKS, roster.layout_id):
+        intervals = _intervals_of_segment(header, roster)
+        if header.layout_id != roster.layout_id:
             raise _Rejected(Reason.SUITE)
-        if header.start % minutes or length % minutes or not SHORTEST_SEGMENT <= length <= LONGEST_SEGMENT:
-            raise _Rejected(Reason.SEGMENT)
-        return _Form(self._evaluator_of_cycle(length // minutes), length // minutes)
+        return _Form(self._evaluator_of_vector(intervals), intervals)
+
+    def _form_of_registers(self, report: Report, roster: Roster) -> _Form:
+        """The same of the segment as far as it was read; what the registers count is looked at when they are billed."""
+        _intervals_of_segment(report.header, roster)
+        coefficients = coefficients_in(len(report.ciphertext))
+        if coefficients is None:
+            raise _Rejected(Reason.CIPHERTEXT)
+        return _Form(self._evaluator_of_vector(coefficients), 0)
 
     def _not_ciphertexts(self, checked: list[_Checked | Reason]) -> Iterator[int]:
         alike: dict[Evaluator, list[tuple[int, bytes]]] = {}
@@ -180,6 +195,18 @@ class Door:
 
     def evaluator(self, notice: KeyNotice, layout_id: bytes) -> Evaluator:
         return self._evaluator(notice, layout_id)
+
+
+def _intervals_of_segment(header: Header, roster: Roster) -> int:
+    """Under CKKS whatever suite the region's days are under; regions of daily reads have no segments."""
+    length, minutes = header.end - header.start, roster.interval_minutes
+    if minutes == MINUTES_PER_DAY:
+        raise _Rejected(Reason.KIND)
+    if header.suite != Suite.CKKS:
+        raise _Rejected(Reason.SUITE)
+    if header.start % minutes or length % minutes or not SHORTEST_SEGMENT <= length <= LONGEST_SEGMENT:
+        raise _Rejected(Reason.SEGMENT)
+    return length // minutes
 
 
 def _last_day(header: Header) -> Window:

@@ -19,6 +19,12 @@ def byte_count(coefficients: int) -> int:
     return -(-2 * FIELD_BITS * coefficients // 8)
 
 
+def coefficients_in(size: int) -> int | None:
+    """Of a ciphertext of so many bytes; None if none has so many."""
+    count = 8 * size // (2 * FIELD_BITS)
+    return count if count and byte_count(count) == size else None
+
+
 def to_bytes(residues: NDArray[np.uint64]) -> bytes:
     """Of residues (2, coefficients): fields of 53 bits, the lowest bit first; all of the first prime first."""
     words = np.empty(word_count(residues.size), dtype=np.uint64)

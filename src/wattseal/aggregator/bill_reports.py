@@ -1,0 +1,173 @@
+"""Which reports a billing run rests on, and which of those that the store holds they are."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from fastapi.concurrency import run_in_threadpool
+
+from wattseal.aggregator.store import Store
+from wattseal.cryptosystems.ckks.residues import byte_count
+from wattseal.policy.bill_questions import Bills
+from wattseal.protocol.billing import BillQuestion, BillSegment, SegmentReport
+from wattseal.protocol.errors import NobodyReported
+from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Window
+from wattseal.protocol.report import Report, decode_report
+from wattseal.protocol.tariff.charges import DemandCharge
+from wattseal.protocol.tariff.compile import Compiled
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.registers import program_of, reports_of
+from wattseal.protocol.time import MINUTES_PER_DAY
+
+
+class Segment(NamedTuple):
+    """A meter's part of the cycle, and the channels that it is billed for."""
+
+    meter: MeterId
+    start: int
+    end: int
+    channels: tuple[Channel, ...]
+
+    @property
+    def last_day(self) -> Window:
+        """The window that its reports lie under."""
+        return last_day(self.end)
+
+    def stated(self, reports: Iterable[SegmentReport]) -> BillSegment:
+        return BillSegment(meter=self.meter, start=self.start, end=self.end, reports=tuple(reports))
+
+
+def last_day(end: int) -> Window:
+    return Window((end - 1) // MINUTES_PER_DAY)
+
+
+class Registers(NamedTuple):
+    """What a register report looks like if its registers count what is billed."""
+
+    layout_id: bytes
+    size: int
+
+
+class Need(NamedTuple):
+    """One report of a segment: its cycle report, or that of registers as they were read at its end."""
+
+    segment: Segment
+    channel: Channel
+    registers: Registers | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.CYCLE if self.registers is None else Kind.REGISTER
+
+    def by_number(self, number: int) -> SegmentReport:
+        read_at = None if self.registers is None else self.segment.end
+        return SegmentReport(channel=self.channel, number=number, read_at=read_at)
+
+    def met_by(self, report: Report) -> bool:
+        """A meter that has not heard of a move, or of another tariff, reports by what it knew."""
+        header = report.header
+        whole = (header.start, header.end) == (self.segment.start, self.segment.end)
+        return whole and self.registers in (None, (header.layout_id, len(report.ciphertext)))
+
+
+Needs = Sequence[Sequence[Need]]
+"""By segment, in the order of a statement."""
+
+Found = Mapping[Need, Report]
+BillsOf = Callable[[Sequence[BillSegment]], Bills]
+
+
+class RunReports(NamedTuple):
+    """The reports of each segment of a run, in the order of a statement."""
+
+    segments: list[BillSegment]
+    reports: list[list[Report]]
+
+    @classmethod
+    def of(cls, needs: Needs, found: Found) -> "RunReports":
+        """Raises NobodyReported, which says of how many meters a report is missing, never which."""
+        _require(needs, found)
+        stated = [
+            of_one[0].segment.stated(need.by_number(found[need].header.number) for need in of_one) for of_one in needs
+        ]
+        return cls(stated, [[found[need] for need in of_one] for of_one in needs])
+
+
+async def find_reports(
+    store: Store, question: BillQuestion, tariff: Tariff, segments: Sequence[Segment], bills_of: BillsOf
+) -> RunReports:
+    """Cycle reports; and of registers, for demand, and for energy if the question allows estimates.
+
+    `bills_of` are the bills of segments, whatever the numbers of their reports. Raises NobodyReported, MalformedMessage
+    for what no register counts, StoreUnavailable.
+    """
+    reads = [[Need(segment, channel) for channel in segment.channels] for segment in segments]
+    found = await _stored(store, question.region, reads)
+    if not question.estimates:
+        _require(reads, found)
+    demanding = any(isinstance(charge, DemandCharge) for charge in tariff.charges)
+    if not demanding and _lacking(reads, found) == set():
+        return RunReports.of(reads, found)
+    needs = await run_in_threadpool(_with_registers, reads, found, bills_of)
+    registers = [[need for need in of_one if need.registers is not None] for of_one in needs]
+    return RunReports.of(needs, {**found, **await _stored(store, question.region, registers)})
+
+
+def _lacking(needs: Needs, found: Found) -> set[MeterId]:
+    return {need.segment.meter for of_one in needs for need in of_one if need not in found}
+
+
+def _require(needs: Needs, found: Found) -> None:
+    lacking = _lacking(needs, found)
+    if not lacking:
+        return
+    meters = {need.segment.meter for of_one in needs for need in of_one}
+    unread = {need.segment.meter for of_one in needs for need in of_one if need.registers and need not in found}
+    what = "reading of their registers at the end" if unread else "report"
+    raise NobodyReported(f"{len(lacking)} of {len(meters)} meters have no {what} of this cycle")
+
+
+def _with_registers(reads: Needs, found: Found, bills_of: BillsOf) -> list[list[Need]]:
+    """What each segment rests on, given which of its channels have a cycle report."""
+    bills = bills_of([_by_reads(of_one, found) for of_one in reads])
+    registers = lru_cache(maxsize=None)(_registers)
+    return [
+        [Need(of_one[0].segment, channel, registers(compiled, channel, kind)) for channel, kind in reports_of(compiled)]
+        for of_one, compiled in zip(reads, bills.compiled, strict=True)
+    ]
+
+
+def _registers(compiled: Compiled, channel: Channel, kind: Kind) -> Registers | None:
+    if kind is Kind.CYCLE:
+        return None
+    program = program_of(compiled, channel)
+    return Registers(program.layout_id, byte_count(program.coefficients))
+
+
+def _by_reads(reads: Sequence[Need], found: Found) -> BillSegment:
+    """By registers where no cycle report is; no number is meant yet."""
+    segment = reads[0].segment
+    ends = ((need.channel, None if need in found else segment.end) for need in reads)
+    return segment.stated(SegmentReport(channel=channel, number=0, read_at=end) for channel, end in ends)
+
+
+async def _stored(store: Store, region: RegionId, needs: Needs) -> dict[Need, Report]:
+    """The highest number that there is, accepted or late: late reports serve bills like others."""
+    places: dict[tuple[Window, Kind, Channel], list[Need]] = {}
+    for need in (need for of_one in needs for need in of_one):
+        places.setdefault((need.segment.last_day, need.kind, need.channel), []).append(need)
+    bodies: dict[Need, bytes] = {}
+    for (window, kind, channel), alike in places.items():
+        place = (region, window, kind, channel.code, [need.segment.meter for need in alike])
+        accepted, late = await store.fetch(*place), await store.fetch_late(*place)
+        for need, *stored in zip(alike, accepted, late, strict=True):
+            numbered = [report for report in stored if report is not None]
+            if numbered:
+                bodies[need] = max(numbered, key=itemgetter(0))[1]
+    return await run_in_threadpool(_fitting, bodies)
+
+
+def _fitting(bodies: Mapping[Need, bytes]) -> dict[Need, Report]:
+    reports = ((need, decode_report(body)) for need, body in bodies.items())
+    return {need: report for need, report in reports if need.met_by(report)}

@@ -1,0 +1,151 @@
+"""Which reports bills rest on: registers beside cycle reports for demand, and in their place where they are missing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aggregator.billing import opened, question, told, upload, upload_of, worker
+from tests.aggregator.cycles import (
+    END,
+    LAST_DAY,
+    OTHER,
+    START,
+    ZONE,
+    cycle_report,
+    home,
+    region,
+    register_report,
+    registry,
+    residues,
+)
+from tests.aggregator.test_bills import number
+from tests.policy.rosters import REGION
+from tests.protocol.tariff.samples import EXPORT, TOU, tariff
+from wattseal.aggregator.store import PutStatus, Store
+from wattseal.edge.registry import Registry
+from wattseal.protocol.billing import SegmentReport, split_numbers
+from wattseal.protocol.errors import MalformedMessage, NobodyReported
+from wattseal.protocol.ids import Channel, Kind, MeterId
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.tariff.charges import DemandCharge, SeriesCharge, Tier
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.registers import Program, results_of
+
+DELIVERED, RECEIVED = Channel
+DEMAND = DemandCharge(name="Demand", schedule="tou", tiers=(Tier(limit=None, prices=(0, 900_000)),))
+PLAIN, DEMANDING = tariff(TOU, EXPORT), tariff(TOU, EXPORT, DEMAND)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def homes(of: Tariff, *channels: Channel) -> Roster:
+    return region(*(home(f"m{place}", tariff=of.name, channels=channels or (DELIVERED,)) for place in range(6)))
+
+
+def program(of: Tariff, channel: Channel = DELIVERED, **changes: Any) -> Program:  # noqa: ANN401 - any field's value
+    fields: dict[str, Any] = {"timezone": ZONE, "interval_minutes": 15, "read_unit": 1}
+    return Program(of, channel, **{**fields, **changes})
+
+
+async def read(store: Store, known: Registry, of: Program, *meters: str, **changes: Any) -> None:  # noqa: ANN401
+    """A register report of each, taken in time."""
+    bodies = [register_report(of, meter=MeterId(meter), **changes) for meter in meters]
+    assert await upload(store, known, *bodies) == [PutStatus.accepted] * len(meters)
+
+
+@pytest.mark.anyio
+async def test_demand_takes_the_registers_beside_the_reads(tmp_path: Path) -> None:
+    known = registry(tmp_path / "registry", [homes(DEMANDING)], [DEMANDING])
+    async with opened(tmp_path) as store:
+        billing = worker(store, known)
+        await upload_of(store, known, "m0", "m1")
+        await read(store, known, program(DEMANDING), "m0", end=END - 1440)
+        with pytest.raises(NobodyReported, match=r"^2 of 2 meters have no reading of their registers at the end"):
+            await billing.answer(question("m0", "m1", tariff=DEMANDING.fingerprint))
+        sealed = residues(program(DEMANDING).coefficients, 7)
+        body = register_report(program(DEMANDING), sealed, meter=MeterId("m0"), number=1)
+        assert await upload(store, known, body) == [PutStatus.accepted]
+        answer, statement = told(await billing.answer(question("m0", tariff=DEMANDING.fingerprint)))
+    [segment] = statement.segments
+    assert segment.reports == (
+        SegmentReport(channel=DELIVERED, number=0),
+        SegmentReport(channel=DELIVERED, number=1, read_at=END),
+    )
+    results = results_of(statement.compiled(segment, DEMANDING, homes(DEMANDING)))
+    expected = [
+        number(residues((END - START) // 15) if one.kind is Kind.CYCLE else sealed, one.y.tolist()) for one in results
+    ]
+    [numbers] = split_numbers(answer.numbers, [2])
+    assert [int.from_bytes(each, "little") for each in numbers] == expected
+
+
+@pytest.mark.anyio
+async def test_without_demand_nobody_looks_at_registers(tmp_path: Path) -> None:
+    known = registry(tmp_path / "registry", [homes(PLAIN)], [PLAIN])
+    async with opened(tmp_path) as store:
+        await upload_of(store, known, "m0", "m1")
+        await read(store, known, program(PLAIN), "m0")
+        _, statement = told(await worker(store, known).answer(question("m0", tariff=PLAIN.fingerprint, estimates=True)))
+    assert statement.segments[0].reports == (SegmentReport(channel=DELIVERED, number=0),)
+
+
+@pytest.mark.anyio
+async def test_registers_stand_for_missing_reads_if_the_question_allows_it(tmp_path: Path) -> None:
+    """Channel by channel; a late cycle report serves again."""
+    known = registry(tmp_path / "registry", [homes(PLAIN, DELIVERED, RECEIVED)], [PLAIN])
+    asked: dict[str, Any] = {"tariff": PLAIN.fingerprint}
+    async with opened(tmp_path) as store:
+        billing = worker(store, known)
+        await upload_of(store, known, "m0", "m1")
+        for channel in Channel:
+            await read(store, known, program(PLAIN, channel), "m0", "m2")
+        with pytest.raises(NobodyReported, match=r"^2 of 2 meters have no report of this cycle$"):
+            await billing.answer(question("m0", "m2", **asked))
+        with pytest.raises(NobodyReported, match=r"^1 of 3 meters have no reading of their registers"):
+            await billing.answer(question("m0", "m1", "m2", **asked, estimates=True))
+        answer, statement = told(await billing.answer(question("m0", "m2", **asked, estimates=True)))
+        kinds = [[(report.channel, report.kind) for report in segment.reports] for segment in statement.segments]
+        assert kinds == [
+            [(DELIVERED, Kind.CYCLE), (RECEIVED, Kind.REGISTER)],
+            [(DELIVERED, Kind.REGISTER), (RECEIVED, Kind.REGISTER)],
+        ]
+        assert answer.flagged == (0, 0)
+        await store.close(REGION, LAST_DAY, homes(PLAIN, DELIVERED, RECEIVED).fingerprint)
+        late = [cycle_report(meter=MeterId("m3"), channel=channel) for channel in Channel]
+        assert await upload(store, known, *late) == [PutStatus.late] * 2
+        _, statement = told(await billing.answer(question("m3", **asked, estimates=True)))
+        assert not statement.segments[0].by_registers
+
+
+OTHER_REGISTERS: dict[str, tuple[Program, dict[str, Any]]] = {
+    "another minute": (program(PLAIN), {"end": END - 1440}),
+    "another beginning": (program(PLAIN), {"start": START + 1440}),
+    "another tariff": (program(OTHER), {}),
+    "another time zone": (program(PLAIN, timezone="America/Phoenix"), {}),
+    "another interval": (program(PLAIN, interval_minutes=30), {}),
+    "another length": (program(PLAIN), {"ciphertext": residues(3)}),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("of", "changes"), OTHER_REGISTERS.values(), ids=OTHER_REGISTERS.keys())
+async def test_other_registers_are_none(tmp_path: Path, of: Program, changes: dict[str, Any]) -> None:
+    """Opening them would fail, and use an attempt up."""
+    known = registry(tmp_path / "registry", [homes(PLAIN)], [PLAIN])
+    async with opened(tmp_path) as store:
+        await read(store, known, of, "m0", **changes)
+        with pytest.raises(NobodyReported, match="1 of 1 meters have no reading of their registers"):
+            await worker(store, known).answer(question("m0", tariff=PLAIN.fingerprint, estimates=True))
+
+
+@pytest.mark.anyio
+async def test_an_hourly_price_has_no_estimate(tmp_path: Path) -> None:
+    hourly = tariff(SeriesCharge(name="Hourly", start=START, step_minutes=60, prices=(10_000,) * 720))
+    known = registry(tmp_path / "registry", [homes(hourly)], [hourly])
+    async with opened(tmp_path) as store:
+        with pytest.raises(MalformedMessage, match="'Hourly' has a price for each step: no register counts"):
+            await worker(store, known).answer(question("m0", tariff=hourly.fingerprint, estimates=True))
