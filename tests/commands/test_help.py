@@ -7,14 +7,15 @@ import pytest
 from tests.commands.shell import ended, wattseal
 
 HEAVY = ("numpy", "polars", "matplotlib", "numba", "cryptography", "fastapi", "httpx", "nacl", "redis")
-COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "roster", "bench"]
+COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "roster", "audit", "bench"]
 ROLES = {
     "aggregator": ["init", "countersign", "serve"],
     "keyserver": ["init", "countersign", "serve"],
     "bench": [],
     "meter_sim": ["init", "prepare", "send", "tariff"],
 }
-HELPS = [("collector", verb) for verb in (*COLLECTOR, "roster check") if verb != "bench"] + [
+UNDER = ["roster check", "audit verify", "audit report", "audit mine"]
+HELPS = [("collector", verb) for verb in (*COLLECTOR, *UNDER) if verb != "bench"] + [
     (role, verb) for role, verbs in ROLES.items() for verb in verbs
 ]
 

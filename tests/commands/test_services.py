@@ -4,7 +4,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +92,7 @@ def test_everything_is_there_again_after_a_restart(deployment: Path) -> None:
         ]
         assert kinds(ledgers["unblinder"]) == ["intent", "intent"]
         assert order("ledger", "decryptor", "--first", 2, "--most", 1).json["entries"] == ledgers["decryptor"][1:2]
+        _check_audit(order, deployment)
         assert exposed(deployment) == []
         stopped = up.stop()
     assert (stopped.status, stopped.stderr, stopped.stdout) == (130, "", "")
@@ -112,6 +116,37 @@ def _check_totals(order: Verbs) -> None:
         assert [row["total_wh"] for row in rows] == reads[list(meters)].sum(axis=0).tolist()
         assert rows[1]["interval_start"] == f"{DAY}T00:15:00Z"
         assert {(row["meters"], row["estimated"]) for row in rows} == {(len(meters), 0)}
+
+
+def _check_audit(order: Verbs, deployment: Path) -> None:
+    """Over HTTP and from the halves' files alike; a ledger without its last entries does not verify."""
+    verified = order("audit", "verify").json
+    assert [(one["half"], one["releases"]) for one in verified["ledgers"]] == [("decryptor", 2), ("unblinder", 0)]
+    assert (verified["compared"], verified["findings"]) == (True, [])
+    places = Places(deployment)
+    files = ("--ledger", places.of(Role.DECRYPTOR), "--other", places.of(Role.UNBLINDER), "--trust", places.trust)
+    from_files = wattseal("audit", "verify", *files, "--json").json
+    assert [one["hash"] for one in from_files["ledgers"]] == [one["hash"] for one in verified["ledgers"]]
+    out = deployment.parent / "audit"
+    told = order("audit", "report", "--year", datetime.now(UTC).year, "--out", out).json
+    assert [(one["purpose"], one["released"], one["meters"]) for one in told["purposes"]] == [
+        ("grid-planning", 2, METERS)
+    ]
+    assert {path.suffix for path in out.iterdir()} == {".html", ".json"}
+    (leaf,) = [one for one in COHORTS if one != "town"]
+    for meter, cohorts in (("meter-00001", {"town"}), ("meter-00079", {"town", leaf})):
+        mine = order("audit", "mine", meter).json["releases"]
+        assert {row["what"] for row in mine} == {f"total of {cohort} on {DAY}, delivered" for cohort in cohorts}
+    assert order("audit", "mine", "meter-99999").status == 2
+    cut = deployment.parent / "cut.sqlite"
+    with closing(sqlite3.connect(places.of(Role.DECRYPTOR) / "ledger.sqlite")) as ledger:
+        ledger.execute("VACUUM INTO ?", (str(cut),))
+    with closing(sqlite3.connect(cut)) as copy, copy:
+        copy.execute("DELETE FROM entries WHERE counter > 3")
+    done = wattseal("audit", "verify", "--ledger", cut, "--trust", places.trust)
+    assert (done.status, "do not verify" in done.words) == (2, True)
+    assert "does not have its own checkpoint" in done.stdout
+    assert wattseal("audit", "verify", "--ledger", cut).status == 2
 
 
 def _check_refusals(order: Verbs) -> None:

@@ -11,9 +11,9 @@ from tests.crash.halves import HALVES, Halves, answer_of, contradicting, ledger_
 from tests.crash.neighborhood import DAYS, plain_sums
 from wattseal.collector.client import Client
 from wattseal.collector.deployment import Places
-from wattseal.keyserver.ledger import EntryKind
 from wattseal.protocol.errors import LedgerBehind, PeerUnavailable, PinnedOtherwise
 from wattseal.protocol.ids import HalfRole, Role
+from wattseal.protocol.ledger import EntryKind
 from wattseal.protocol.release import Head
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement

@@ -33,7 +33,7 @@ from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills_decryptor import BillsReleased
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
-from wattseal.keyserver.ledger import EMPTY, Entry, Ledger
+from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import trial_policy
@@ -51,6 +51,7 @@ from wattseal.protocol.billing import (
 )
 from wattseal.protocol.ids import HalfRole, Kind, MeterId, Role, Suite, Window
 from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.ledger import EMPTY, Entry
 from wattseal.protocol.release import Head, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
@@ -310,7 +311,7 @@ def _half(
     registry.install_key(published(KEY))
     for tariff in tariffs:
         registry.install_tariff(countersigned_tariff(tariff))
-    ledger = resources.enter_context(Ledger(directory / f"{role}.sqlite"))
+    ledger = resources.enter_context(Ledger(directory / f"{role}.sqlite", lambda: now))
     vault = Vault(role, ROOTS[role], operator(role), int(Suite.MASKING), None)
     return Half(vault, ledger, registry, POLICY, TOKENS, TRUST, lambda: now)
 

@@ -190,6 +190,7 @@ def test_entries_tell_bills_from_totals(tmp_path: Path) -> None:
         intend(run.decryptor, total(run, *run.rosters[0].by_meter))
         bodies = [json.loads(entry.body) for entry in entries(run.decryptor)]
         digest = statement.digest().hex()
+        assert {body.pop("at") for body in bodies} == {END * 60}
         assert bodies[0] == {"kind": "bills", "purpose": PURPOSE, "statement": to_base64(statement.to_bytes())}
         assert bodies[1] == {"segments": [0, 1], "statement": digest}
         assert (bodies[2]["statement"], bodies[2]["unopened"]) == (digest, [])

@@ -1,5 +1,6 @@
 """What each half refuses by itself although the other would allow everything, and what is rejected without a trace."""
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.keyserver.bill_run import (
     kinds,
     running,
 )
+from tests.policy.rosters import REGION
 from tests.protocol.tariff.samples import tariff
 from wattseal.cryptosystems.ckks.parameters import NUMBER_BYTES
 from wattseal.keyserver.decryptor import DecryptorService
@@ -95,7 +97,8 @@ def refused(
         ask(run, statement, purpose)
     [entry] = entries(half_of(run, role))[before:]
     assert entry.kind == "refusal"
-    assert entry.body.decode() == f'{{"reason":"{error.slug}","statement":"{statement.digest().hex()}"}}'
+    about = {"statement": statement.digest().hex(), "region": REGION, "purpose": purpose, "reason": error.slug}
+    assert {**about, "times": 1} == {name: value for name, value in json.loads(entry.body).items() if name != "at"}
     assert not any(segment.meter in str(caught.value) for segment in statement.segments)
 
 

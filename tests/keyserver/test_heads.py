@@ -11,11 +11,12 @@ from nacl.signing import SigningKey
 from tests.policy.rosters import ROLES, TODAY, operator
 from wattseal.edge.home import SERVICE, Home
 from wattseal.keyserver.half import Half
-from wattseal.keyserver.ledger import EMPTY, Ledger
+from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import trial_policy
 from wattseal.protocol.errors import LedgerBehind, SignatureInvalid
 from wattseal.protocol.ids import Channel, HalfRole, Role, Suite, Window
+from wattseal.protocol.ledger import EMPTY
 from wattseal.protocol.release import Head, SignedHead
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import SECONDS_PER_DAY

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from wattseal.keyserver.ledger import EMPTY, EntryKind, Ledger
+from wattseal.keyserver.ledger import About, Ledger
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import Channel, Window
+from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ledger import EMPTY, EntryKind
 
 DAY = Window(20_000)
 DIGEST, ITEM = b"d" * 32, b"i" * 32
+ABOUT = About(DIGEST, RegionId("west"), "research")
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_an_empty_ledger_has_a_head(ledger: Ledger) -> None:
 
 def test_the_chain_is_the_documented_one(ledger: Ledger) -> None:
     intend(ledger)
-    ledger.refuse(DIGEST, "pinned-otherwise")
+    ledger.refuse(ABOUT, "pinned-otherwise")
     previous = EMPTY
     for entry in ledger.entries(1, 10):
         previous = hashlib.sha256(previous + f"{entry.counter} {entry.kind} ".encode() + entry.body).digest()
@@ -71,9 +73,9 @@ def test_attempts_and_the_last_word(ledger: Ledger) -> None:
     for count in (1, 2, 3):
         ledger.attempt(ITEM, DIGEST)
         assert ledger.attempts(ITEM) == count
-    ledger.refuse(DIGEST, "verification-failed")
+    ledger.refuse(ABOUT, "verification-failed")
     assert ledger.refusal(ITEM) is None
-    ledger.refuse(DIGEST, "dominated-group", final_for=ITEM)
+    ledger.refuse(ABOUT, "dominated-group", final_for=ITEM)
     assert ledger.refusal(ITEM) == "dominated-group"
 
 
@@ -82,17 +84,17 @@ def test_an_attempt_that_came_to_nothing_or_to_a_release_does_not_count(ledger: 
     ledger.attempt(ITEM, DIGEST)
     ledger.withdraw(ITEM, DIGEST)
     assert ledger.attempts(ITEM) == 1
-    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened")
+    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened", ())
     assert ledger.attempts(ITEM) == 0
     kinds = [EntryKind.ATTEMPT, EntryKind.ATTEMPT, EntryKind.WITHDRAWAL, EntryKind.RELEASE]
     assert [entry.kind for entry in ledger.entries(1, 10)] == kinds
 
 
 def test_a_release_is_finished_once(ledger: Ledger) -> None:
-    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened")
+    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened", ())
     head = ledger.head
     with pytest.raises(sqlite3.IntegrityError):
-        ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"another", b"opened")
+        ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"another", b"opened", ())
     assert (ledger.head, ledger.release(DIGEST)) == (head, b"release")
     assert ledger.opened_of(Channel.DELIVERED, DAY) == [b"opened"]
 
@@ -109,7 +111,7 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
     with Ledger(path) as first:
         intend(first)
         first.attempt(ITEM, DIGEST)
-        first.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened")
+        first.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened", ())
         head = first.head
     with Ledger(path) as again:
         again.verify_chain()

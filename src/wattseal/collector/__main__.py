@@ -1,15 +1,16 @@
 """The `wattseal` command line. Heavy imports wait until a verb needs them, so that help answers at once."""
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wattseal import __version__
+from wattseal.collector.audit.verbs import cli as audit
+from wattseal.collector.terminal import show as _show
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import clean_up_on_sigterm
 from wattseal.edge.command import run as run_command
@@ -255,6 +256,7 @@ def ledger(
 
 rosters = typer.Typer(no_args_is_help=True, help="What operators do with rosters before any service has them.")
 cli.add_typer(rosters, name="roster")
+cli.add_typer(audit, name="audit")
 
 
 @rosters.command("check")
@@ -307,17 +309,6 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True)
-
-
-def _show(answer: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(answer, default=str))
-        return
-    from rich.console import Console
-
-    from wattseal.collector.terminal import lines
-
-    Console().print(*lines(answer), sep="\n", highlight=False)
 
 
 # Verbs of the other roles, for deployment. They never share a process with this one.

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     COLLECTOR = "collector"
     OPERATOR = "operator"
     FLEET = "fleet"
+    AUDITOR = "auditor"
 
 
 class Tokens:
@@ -43,20 +44,20 @@ class Tokens:
         except (ValueError, TypeError):
             raise UsageError(f"{path} does not hold hashed tokens") from None
 
-    def require(self, token: str, scope: Scope) -> None:
-        """Raises Unauthorized for an unknown token, Forbidden for one of another scope."""
+    def require(self, token: str, *scopes: Scope) -> None:
+        """Raises Unauthorized for an unknown token, Forbidden for one of none of these scopes."""
         digest = _digest(token)
         known = [kept for stored, kept in self._scope_of.items() if hmac.compare_digest(stored, digest)]
         if not known:
             raise Unauthorized("the token is not known to this service")
-        if known[0] is not scope:
-            raise Forbidden(f"this needs a token of scope {scope}")
+        if known[0] not in scopes:
+            raise Forbidden(f"this needs a token of scope {' or '.join(scopes)}")
 
-    def require_bearer(self, request: Request, scope: Scope) -> None:
+    def require_bearer(self, request: Request, *scopes: Scope) -> None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthorized("an Authorization: Bearer header is needed")
-        self.require(token, scope)
+        self.require(token, *scopes)
 
 
 def _digest(token: str) -> bytes:

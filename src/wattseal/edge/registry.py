@@ -78,10 +78,13 @@ class Registry:
             if other.region != roster.region:
                 _check_apart(roster, other)
         self._check_succession(roster)
-        write_private(self._rosters_at / f"{roster.region}.{roster.effective}.json", signed.to_bytes())
+        write_private(self._roster_file(roster), signed.to_bytes())
         # Replaced, not changed: other threads may be reading it.
         self._rosters = {**self._rosters, (roster.region, roster.effective): roster}
         return roster
+
+    def _roster_file(self, roster: Roster) -> Path:
+        return self._rosters_at / f"{roster.region}.{roster.effective}.json"
 
     def _check_succession(self, roster: Roster) -> None:
         """Against both neighbors in time: in a replay a roster may come in between."""
@@ -153,6 +156,11 @@ class Registry:
             if roster.fingerprint == fingerprint:
                 return roster
         raise UnknownSubject("a statement names a roster that is not known here")
+
+    def signed_roster(self, fingerprint: bytes) -> bytes:
+        """As it was installed, with its signatures. Raises UnknownSubject."""
+        roster = self.roster_named(fingerprint)
+        return read_private(self._roster_file(roster))
 
     def key(self, key_id: int) -> KeyNotice:
         """Raises UnknownSubject."""

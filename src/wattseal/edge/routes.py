@@ -68,11 +68,11 @@ def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> Non
         )
 
 
-def scoped(tokens: Tokens, scope: Scope) -> list[Any]:
-    """Dependencies of a route that asks for a token of this scope, before its body is read."""
+def scoped(tokens: Tokens, *scopes: Scope) -> list[Any]:
+    """Dependencies of a route that asks for a token of one of these scopes, before its body is read."""
 
     async def check(request: Request) -> None:
-        tokens.require_bearer(request, scope)
+        tokens.require_bearer(request, *scopes)
 
     return [Depends(check)]
 

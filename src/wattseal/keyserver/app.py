@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi import Path as FromPath
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import Counter
 
@@ -34,6 +35,8 @@ FAILED_OPENINGS = Counter(
     "wattseal_failed_openings", "Totals and bills that failed verification: somebody cheats or is broken"
 )
 MOST_ENTRIES = 1000
+_First = Annotated[int, Query(ge=1, lt=1 << 63)]
+_Most = Annotated[int, Query(ge=1, le=MOST_ENTRIES)]
 _BODIES: dict[str, type[Message]] = {
     **INSTALLED,
     "/v1/enrolments": EnrolmentRequest,
@@ -130,12 +133,18 @@ def _half_app(half: Half, title: str) -> FastAPI:
         asked = EnrolmentRequest.parse(await read_body(request, JSON_LIMIT))
         return _message(await run_in_threadpool(half.enrol, asked))
 
-    @app.get("/v1/ledger", dependencies=scoped(half.tokens, Scope.OPERATOR))
-    async def ledger(
-        first: Annotated[int, Query(ge=1, lt=1 << 63)] = 1, most: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100
-    ) -> Response:
+    _add_audit_routes(app, half)
+    return app
+
+
+def _add_audit_routes(app: FastAPI, half: Half) -> None:
+    """What an auditor reads: the ledger, its checkpoints, and the rosters that its statements name."""
+    auditor = scoped(half.tokens, Scope.OPERATOR, Scope.AUDITOR)
+
+    @app.get("/v1/ledger", dependencies=auditor)
+    async def ledger(first: _First = 1, most: _Most = 100) -> Response:
         """Entries of this half's ledger from `first` on."""
-        entries = half.ledger.entries(first, most)
+        entries = await run_in_threadpool(half.ledger.entries, first, most)
         return json_response(
             [
                 {"counter": e.counter, "kind": e.kind, "body": e.body.decode(), "hash": to_base64(e.hash)}
@@ -143,7 +152,21 @@ def _half_app(half: Half, title: str) -> FastAPI:
             ]
         )
 
-    return app
+    @app.get("/v1/checkpoints", dependencies=auditor)
+    async def checkpoints(first: Annotated[int, Query(ge=0, lt=1 << 63)] = 0, most: _Most = 100) -> Response:
+        """Signed checkpoints of this half's ledger, of counters from `first` on."""
+        kept = await run_in_threadpool(half.ledger.checkpoints, first, most)
+        return json_response([Envelope.from_bytes(one).model_dump(mode="json") for one in kept])
+
+    @app.get("/v1/rosters", dependencies=auditor)
+    async def rosters() -> Response:
+        """The rosters installed here, by digest."""
+        return json_response([roster.fingerprint.hex() for roster in half.registry.rosters()])
+
+    @app.get("/v1/rosters/{digest}", dependencies=auditor)
+    async def roster(digest: Annotated[str, FromPath(pattern="^[0-9a-f]{64}$")]) -> Response:
+        """One of them, with its signatures."""
+        return Response(await run_in_threadpool(half.registry.signed_roster, bytes.fromhex(digest)), media_type=JSON)
 
 
 async def _ready(half: Half) -> None:

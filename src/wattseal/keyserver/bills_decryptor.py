@@ -84,22 +84,22 @@ class BillDecryptorService:
         half.compare_heads(request.seen)
         digest = statement.digest()
         # A finished release waits for nobody.
-        return self._finished(request, digest) or self._release(request, statement, digest)
+        return self._finished(request, statement, digest) or self._release(request, statement, digest)
 
-    def _finished(self, request: BillReleaseRequest, digest: Digest) -> BillsReleased | None:
+    def _finished(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> BillsReleased | None:
         done = self._half.ledger.release(digest)
         if done is None:
             return None
-        with self._half.recording(digest):
+        with self._half.recording(statement, request.purpose):
             self._half.policy.check_purpose(request.purpose)
         return BillsReleased(done, 0)
 
     def _release(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> BillsReleased:
         with self._half.one_at_a_time:
-            done = self._finished(request, digest)
+            done = self._finished(request, statement, digest)
             if done is not None:
                 return done
-            with self._half.recording(digest):
+            with self._half.recording(statement, request.purpose):
                 admitted = self._admit(request, statement, digest)
                 grant, pads = self._attempt(request, admitted)
             return self._sign(request, admitted, grant, self._open(admitted, pads))
@@ -167,7 +167,8 @@ class BillDecryptorService:
         body = Envelope.issue(release, half.vault.signing_key).to_bytes()
         unopened = [place for place, result in enumerate(results) if not result.opened]
         opened = [item for place, item in admitted.items.items() if results[place].opened]
-        half.ledger.finish_bills(admitted.digest, unopened, opened, body)
+        heads = release.decryptor_head.to_bytes(), release.unblinder_head.to_bytes()
+        half.ledger.finish_bills(admitted.digest, unopened, opened, body, heads)
         return BillsReleased(body, len(admitted.items) - len(opened))
 
 

@@ -75,10 +75,9 @@ class DecryptorService:
         return self._finished(request, statement) or self._release(request, statement)
 
     def _finished(self, request: ReleaseRequest, statement: TotalStatement) -> bytes | None:
-        digest = statement.digest()
-        done = self.half.ledger.release(digest)
+        done = self.half.ledger.release(statement.digest())
         if done is not None:
-            with self.half.recording(digest):
+            with self.half.recording(statement, request.purpose):
                 self.half.policy.check_purpose(request.purpose)
         return done
 
@@ -87,12 +86,11 @@ class DecryptorService:
             done = self._finished(request, statement)
             if done is not None:
                 return done
-            digest = statement.digest()
-            with self.half.recording(digest):
+            with self.half.recording(statement, request.purpose):
                 admitted = self._admit(request, statement)
                 grant = self._attempt(request, admitted)
                 total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
-            with self.half.recording(digest, final_for=admitted.item):
+            with self.half.recording(statement, request.purpose, final_for=admitted.item):
                 self._check_dominance(statement, admitted, total)
             return self._sign(request, statement, admitted, grant, total)
 
@@ -140,7 +138,13 @@ class DecryptorService:
         body = Envelope.issue(release, half.vault.signing_key).to_bytes()
         histogram = _Histogram(members=tuple(admitted.members), buckets=total.buckets, total=sum(total.reads))
         half.ledger.finish(
-            admitted.digest, admitted.item, statement.channel, statement.window, body, histogram.to_bytes()
+            admitted.digest,
+            admitted.item,
+            statement.channel,
+            statement.window,
+            body,
+            histogram.to_bytes(),
+            (release.decryptor_head.to_bytes(), release.unblinder_head.to_bytes()),
         )
         return body
 

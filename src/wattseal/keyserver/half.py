@@ -13,17 +13,18 @@ from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.access import Tokens
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills import Billing
-from wattseal.keyserver.ledger import Ledger
+from wattseal.keyserver.ledger import About, Ledger
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import grant_of, permit_total
 from wattseal.policy.sets import Day
-from wattseal.protocol.billing import BillPadGrant
+from wattseal.protocol.billing import BillPadGrant, BillStatement
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import LedgerBehind, Refused, SignatureInvalid, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, MeterKeysOfHalf, SealedKeys
+from wattseal.protocol.ledger import Checkpoint
 from wattseal.protocol.release import Head, PadGrant, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
@@ -64,13 +65,17 @@ class Half:
         self._clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
         self._meter_key = lru_cache(maxsize=_KEYS_KEPT)(self._derive_meter_key)
+        ledger.sign_with(self._signed_checkpoint)
 
     def head(self) -> SignedHead:
         counter, hash_ = self.ledger.head
         return self.sign(Head(role=self.role, counter=counter, hash=hash_))
 
-    def sign(self, message: Head | Enrolment) -> Envelope:
+    def sign(self, message: Head | Enrolment | Checkpoint) -> Envelope:
         return Envelope.issue(message, self.vault.signing_key)
+
+    def _signed_checkpoint(self, counter: int, hash_: bytes, at: int) -> bytes:
+        return self.sign(Checkpoint(role=self.role, counter=counter, hash=hash_, at=at)).to_bytes()
 
     def compare_heads(self, seen: Iterable[SignedHead]) -> None:
         """Take note of heads that others have seen of either half.
@@ -125,12 +130,15 @@ class Half:
         self.compare_heads(grant.seen)
 
     @contextmanager
-    def recording(self, digest: Digest, final_for: Digest | None = None) -> Iterator[None]:
+    def recording(
+        self, statement: TotalStatement | BillStatement, purpose: str, final_for: Digest | None = None
+    ) -> Iterator[None]:
         """Record a refusal on its way out, as the item's last word if one is given."""
         try:
             yield
         except Refused as refusal:
-            self.ledger.refuse(digest, refusal.slug, final_for=final_for)
+            about = About(statement.digest(), statement.region, purpose)
+            self.ledger.refuse(about, refusal.slug, final_for=final_for)
             raise
 
     def permit(self, statement: TotalStatement, purpose: str) -> tuple[Roster, dict[MeterId, int]]:

@@ -1,5 +1,6 @@
 """From a data directory to a running half: what `init` makes and `serve` opens."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import parse_window, system_clock
 
 _STOPPING_TAKES_S = 15.0
+_CHECKPOINT_EVERY_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,30 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     registry = home.registry(
         trust, system_clock, replay=options.replay, least_change=policy.least_group, check_key=modulus_id_of
     )
-    return Half(Vault.open(home, role, options.backend), ledger, registry, policy, home.tokens(), trust, system_clock)
+    vault = Vault.open(home, role, options.backend)
+    half = Half(vault, ledger, registry, policy, home.tokens(), trust, system_clock)
+    resources.enter_context(_checkpoints_kept(ledger))
+    return half
+
+
+@contextmanager
+def _checkpoints_kept(ledger: Ledger) -> Iterator[None]:
+    """Also of what is neither an intent nor released: at the beginning, at the end, and every few minutes."""
+    ended = threading.Event()
+
+    def keep() -> None:
+        while not ended.wait(_CHECKPOINT_EVERY_S):
+            ledger.checkpoint()
+
+    ledger.checkpoint()
+    keeping = threading.Thread(target=keep, name="checkpoints")
+    keeping.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeping.join()
+        ledger.checkpoint()
 
 
 def _remote_pads(resources: ExitStack, options: HalfOptions) -> PadSource:

@@ -6,9 +6,8 @@ transaction, so that they cannot disagree with the chain.
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -16,10 +15,14 @@ from wattseal.edge.database import open_database
 from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, link
+from wattseal.protocol.time import Clock, system_clock
 
-EMPTY = bytes(32)
 MAX_ATTEMPTS = 3
 """At opening one item; then it is final."""
+_EACH_REPEAT = 8
+Notary = Callable[[int, bytes, int], bytes]
+"""From counter and hash of a head, and the time, to a signed checkpoint."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (counter INTEGER PRIMARY KEY, kind TEXT, body BLOB, hash BLOB) STRICT;
@@ -32,35 +35,33 @@ CREATE INDEX IF NOT EXISTS bills_of_cycle ON bills (region, start, until, counte
 CREATE TABLE IF NOT EXISTS items (item BLOB PRIMARY KEY, attempts INTEGER, refusal TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS releases (
     digest BLOB PRIMARY KEY, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (
+    statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (role TEXT PRIMARY KEY, counter INTEGER, head BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS checkpoints (counter INTEGER PRIMARY KEY, checkpoint BLOB) STRICT;
 """
 
 
-class EntryKind(StrEnum):
-    """What an entry announces or records."""
+class About(NamedTuple):
+    """What a refusal is about."""
 
-    INTENT = "intent"
-    ATTEMPT = "attempt"
-    WITHDRAWAL = "withdrawal"
-    REFUSAL = "refusal"
-    RELEASE = "release"
-
-
-class Entry(NamedTuple):
-    """One link of the chain; `hash` covers everything up to and including it."""
-
-    counter: int
-    kind: EntryKind
-    body: bytes
-    hash: bytes
+    digest: bytes
+    region: RegionId
+    purpose: str
 
 
 class Ledger:
     """What a method wrote has reached the disk when it returns. Raises UsageError for a file that is no ledger."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock = system_clock) -> None:
         self._lock = threading.RLock()
+        self._clock = clock
+        self._notary: Notary | None = None
         self._database = open_database(path, _SCHEMA)
+
+    def sign_with(self, notary: Notary) -> None:
+        """From now on checkpoints are kept: of each intent, and of each head that a release carries."""
+        self._notary = notary
 
     def close(self) -> None:
         self._database.close()
@@ -92,9 +93,19 @@ class Ledger:
         """Raises UsageError at the first entry whose hash does not follow from the one before."""
         previous = EMPTY
         for counter, kind, body, hash_ in self._all("SELECT * FROM entries ORDER BY counter"):
-            previous = _link(previous, counter, kind, body)
+            previous = link(previous, counter, kind, body)
             if previous != hash_:
                 raise UsageError(f"the ledger's chain is broken at entry {counter}")
+
+    def checkpoint(self) -> None:
+        """Keep a checkpoint of the head, unless there is one."""
+        with self._transaction():
+            self._checkpoint()
+
+    def checkpoints(self, first: int, most: int) -> list[bytes]:
+        """Signed checkpoints of counters from `first` on."""
+        query = "SELECT checkpoint FROM checkpoints WHERE counter >= ? ORDER BY counter LIMIT ?"
+        return [row[0] for row in self._all(query, first, most)]
 
     def statements_of(self, channel: Channel, window: Window) -> list[bytes]:
         """Statements intended for that channel family and day, in the order of their intents."""
@@ -111,6 +122,7 @@ class Ledger:
                 return
             counter = self._append(EntryKind.INTENT, {"statement": to_base64(statement), "purpose": purpose})
             self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
+            self._checkpoint()
 
     def bill_cycles(self, region: RegionId) -> list[tuple[int, int]]:
         """Billing cycles of the region, in minutes since 1970, for which a bill statement is intended."""
@@ -134,6 +146,7 @@ class Ledger:
             body = {"kind": "bills", "statement": to_base64(statement), "purpose": purpose}
             counter = self._append(EntryKind.INTENT, body)
             self._run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", digest, counter, region, *cycle, statement)
+            self._checkpoint()
 
     def attempts(self, item: bytes) -> int:
         row = self._one("SELECT attempts FROM items WHERE item = ?", item)
@@ -169,32 +182,57 @@ class Ledger:
         row = self._one("SELECT refusal FROM items WHERE item = ?", item)
         return row[0] if row else None
 
-    def refuse(self, digest: bytes, reason: str, *, final_for: bytes | None = None) -> None:
-        """Record a refusal; with an item, that item's last word."""
+    def refuse(self, about: About, reason: str, *, final_for: bytes | None = None) -> None:
+        """Record a refusal; with an item, that item's last word.
+
+        The same refusal again and again makes an entry each of the first eight times and then at every doubling, with
+        the number of `times` so far: whoever repeats an honest statement could fill the disk otherwise.
+        """
         with self._transaction():
-            self._append(EntryKind.REFUSAL, {"statement": digest.hex(), "reason": reason})
+            times = self._repeated(about.digest, reason)
+            if times <= _EACH_REPEAT or times.bit_count() == 1:
+                named = {"statement": about.digest.hex(), "region": about.region, "purpose": about.purpose}
+                self._append(EntryKind.REFUSAL, {**named, "reason": reason, "times": times})
             if final_for is not None:
                 self._run("UPDATE items SET refusal = ? WHERE item = ?", reason, final_for)
+
+    def _repeated(self, digest: bytes, reason: str) -> int:
+        query = "INSERT INTO refusals VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1"
+        self._run(query, digest, reason)
+        row = self._one("SELECT times FROM refusals WHERE statement = ? AND reason = ?", digest, reason)
+        return row[0] if row else 0
 
     def release(self, digest: bytes) -> bytes | None:
         row = self._one("SELECT release FROM releases WHERE digest = ?", digest)
         return row[0] if row else None
 
     def finish(
-        self, digest: bytes, item: bytes, channel: Channel, window: Window, release: bytes, opened: bytes
+        self,
+        digest: bytes,
+        item: bytes,
+        channel: Channel,
+        window: Window,
+        release: bytes,
+        opened: bytes,
+        heads: Iterable[bytes],
     ) -> None:
-        """Record a release, and what the dominance test needs to know of it later; its attempt did not fail."""
+        """Record a release, the signed heads that it carries, and what the dominance test needs to know of it later.
+
+        Its attempt did not fail.
+        """
         with self._transaction():
-            body = {"statement": digest.hex(), "release": hashlib.sha256(release).hexdigest()}
-            self._append(EntryKind.RELEASE, body)
+            self._checkpoint()
+            self._append(EntryKind.RELEASE, _released(digest, release, heads))
             self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?)", digest, channel, window, release, opened)
             self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
 
-    def finish_bills(self, digest: bytes, unopened: list[int], opened: Iterable[bytes], release: bytes) -> None:
+    def finish_bills(
+        self, digest: bytes, unopened: list[int], opened: Iterable[bytes], release: bytes, heads: Iterable[bytes]
+    ) -> None:
         """Record a release and the places of segments that it does not open; attempts at `opened` did not fail."""
         with self._transaction():
-            named = {"statement": digest.hex(), "release": hashlib.sha256(release).hexdigest()}
-            self._append(EntryKind.RELEASE, {**named, "unopened": unopened})
+            self._checkpoint()
+            self._append(EntryKind.RELEASE, {**_released(digest, release, heads), "unopened": unopened})
             self._run("INSERT INTO releases VALUES (?, NULL, NULL, ?, NULL)", digest, release)
             self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", opened)
 
@@ -214,12 +252,18 @@ class Ledger:
             if known is None or known[0] < counter:
                 self._run("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", role, counter, head)
 
-    def _append(self, kind: EntryKind, content: Mapping[str, str | list[int]]) -> int:
+    def _append(self, kind: EntryKind, content: Mapping[str, object]) -> int:
         counter, previous = self.head
-        body = canonical_json(content)
-        row = (counter + 1, kind, body, _link(previous, counter + 1, kind, body))
+        body = canonical_json({"at": int(self._clock()), **content})
+        row = (counter + 1, kind, body, link(previous, counter + 1, kind, body))
         self._run("INSERT INTO entries VALUES (?, ?, ?, ?)", *row)
         return counter + 1
+
+    def _checkpoint(self) -> None:
+        if self._notary is not None:
+            counter, hash_ = self.head
+            signed = self._notary(counter, hash_, int(self._clock()))
+            self._run("INSERT OR IGNORE INTO checkpoints VALUES (?, ?)", counter, signed)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -250,5 +294,9 @@ class Ledger:
         return rows[0] if rows else None
 
 
-def _link(previous: bytes, counter: int, kind: str, body: bytes) -> bytes:
-    return hashlib.sha256(previous + f"{counter} {kind} ".encode() + body).digest()
+def _released(digest: bytes, release: bytes, heads: Iterable[bytes]) -> dict[str, object]:
+    return {
+        "statement": digest.hex(),
+        "release": hashlib.sha256(release).hexdigest(),
+        "heads": [to_base64(head) for head in heads],
+    }

@@ -32,7 +32,7 @@ class UnblinderService:
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.digest()
         with self._turn(request) as earlier:
-            with half.recording(digest):
+            with half.recording(statement, request.purpose):
                 roster, members = half.permit(statement, request.purpose)
             half.ledger.intend(digest, request.approval.statement, statement.channel, statement.window, request.purpose)
             grant = PadGrant(
@@ -51,7 +51,7 @@ class UnblinderService:
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.digest()
         with self._turn(request) as earlier:
-            with half.recording(digest):
+            with half.recording(statement, request.purpose):
                 bills = half.bills.permit(statement, request.purpose)
             region, cycle = statement.region, bills.minutes
             half.ledger.intend_bills(digest, request.approval.statement, region, cycle, request.purpose)

@@ -48,3 +48,13 @@ def interval_start(window: Window, interval: int, interval_minutes: int) -> str:
     """RFC 3339 beginning of one interval of a window, in UTC."""
     start = datetime.combine(window_date(window), datetime.min.time(), UTC)
     return (start + timedelta(minutes=interval * interval_minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_of(seconds: int) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def year_of(seconds: int) -> int:
+    """In UTC."""
+    return datetime.fromtimestamp(seconds, UTC).year

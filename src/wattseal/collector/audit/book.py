@@ -1,0 +1,126 @@
+"""What a ledger's entries say: intents, refusals and releases, with the statements that they are about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wattseal.protocol.billing import BillStatement
+from wattseal.protocol.codec import Bytes, Count, first_fault
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ledger import Entry, EntryKind
+from wattseal.protocol.release import Purpose
+from wattseal.protocol.signing import Envelope
+from wattseal.protocol.statement import TotalStatement
+
+Statement = TotalStatement | BillStatement
+
+
+class _Body(BaseModel):
+    """The hash covers every field of an entry; here are those that an audit is about."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Count
+    statement: str
+
+
+B = TypeVar("B", bound=_Body)
+
+
+class _IntentBody(_Body):
+    kind: str = "total"
+    purpose: Purpose
+
+
+class _Bytes(BaseModel):
+    data: Bytes
+
+
+class RefusalBody(_Body):
+    """`times` it was refused so far; entries are left out when it repeats."""
+
+    reason: str
+    purpose: Purpose
+    region: str
+    times: Count
+
+
+class ReleaseBody(_Body):
+    """`heads` as they stand in the release; `unopened` are places of a bill statement's segments."""
+
+    heads: tuple[Bytes, ...]
+    unopened: tuple[int, ...] = Field(default=())
+
+
+class Intent(NamedTuple):
+    """The first entry about a statement."""
+
+    counter: int
+    at: int
+    purpose: str
+    statement: Statement
+
+
+class Refused(NamedTuple):
+    counter: int
+    body: RefusalBody
+
+
+class Released(NamedTuple):
+    """`statement` is its digest in hexadecimal."""
+
+    counter: int
+    at: int
+    statement: str
+    heads: tuple[Envelope, ...]
+    unopened: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Book:
+    """Everything by the order of its entries; statements by their digests in hexadecimal."""
+
+    intents: dict[str, Intent] = field(default_factory=dict)
+    attempted: set[str] = field(default_factory=set)
+    refusals: list[Refused] = field(default_factory=list)
+    releases: list[Released] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "Book":
+        """Raises UsageError, naming the entry, for a body that says less than its kind has to."""
+        book = cls()
+        for entry in entries:
+            try:
+                book.add(entry)
+            except ValidationError as error:
+                raise UsageError(f"entry {entry.counter}: {first_fault(error)}") from None
+        return book
+
+    def add(self, entry: Entry) -> None:
+        match entry.kind:
+            case EntryKind.INTENT:
+                intent = _intent(entry)
+                self.intents[intent.statement.digest().hex()] = intent
+            case EntryKind.ATTEMPT:
+                self.attempted.add(_Body.model_validate_json(entry.body).statement)
+            case EntryKind.REFUSAL:
+                self.refusals.append(Refused(entry.counter, RefusalBody.model_validate_json(entry.body)))
+            case EntryKind.RELEASE:
+                self.releases.append(_released(entry))
+            case EntryKind.WITHDRAWAL:
+                pass
+
+
+def _intent(entry: Entry) -> Intent:
+    body = _IntentBody.model_validate_json(entry.body)
+    data = _Bytes.model_validate({"data": body.statement}).data
+    kind = BillStatement if body.kind == "bills" else TotalStatement
+    return Intent(entry.counter, body.at, body.purpose, kind.from_bytes(data))
+
+
+def _released(entry: Entry) -> Released:
+    body = ReleaseBody.model_validate_json(entry.body)
+    heads = tuple(Envelope.from_bytes(head) for head in body.heads)
+    return Released(entry.counter, body.at, body.statement, heads, frozenset(body.unopened))

@@ -1,0 +1,113 @@
+"""The annual report of one half: what was asked, opened and refused in a year, counted from its ledger alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wattseal.collector.audit.book import Book, Refused
+from wattseal.collector.audit.customers import Customers, Opened, opened_in
+from wattseal.collector.audit.verify import Audited
+from wattseal.protocol.billing import BillStatement
+from wattseal.protocol.time import utc_of, year_of
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What was asked and opened for one purpose. Meters and accounts are distinct ones."""
+
+    purpose: str
+    kind: str
+    asked: int
+    released: int
+    meters: int
+    accounts: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How often one rule refused, and for how many statements."""
+
+    rule: str
+    refusals: int
+    statements: int
+
+
+@dataclass(frozen=True)
+class Annual:
+    """A year of one half."""
+
+    year: int
+    role: str
+    entries: int
+    head: str
+    last_checkpoint: str
+    findings: tuple[str, ...]
+    compared: bool
+    purposes: tuple[Purpose, ...]
+    rules: tuple[Rule, ...]
+    meters: int
+    accounts: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def annual(audited: Audited, customers: Customers, year: int, *, compared: bool) -> Annual:
+    """`compared`: whether the other half's ledger was held against this one. Raises UsageError for a missing roster."""
+    opened = [one for one in opened_in(audited.book) if year_of(one.release.at) == year]
+    meters, accounts = _touched(customers, opened)
+    return Annual(
+        year=year,
+        role=audited.role,
+        entries=audited.head.counter,
+        head=audited.head.hash.hex(),
+        last_checkpoint=utc_of(audited.last_checkpoint.at),
+        findings=tuple(audited.findings),
+        compared=compared,
+        purposes=tuple(_purposes(audited.book, customers, opened, year)),
+        rules=tuple(_rules(audited.book.refusals, year)),
+        meters=len(meters),
+        accounts=len(accounts),
+    )
+
+
+def _purposes(book: Book, customers: Customers, opened: list[Opened], year: int) -> Iterator[Purpose]:
+    asked = Counter(
+        (intent.purpose, _kind(intent.statement)) for intent in book.intents.values() if year_of(intent.at) == year
+    )
+    released: dict[tuple[str, str], list[Opened]] = {}
+    for one in opened:
+        released.setdefault((one.intent.purpose, _kind(one.intent.statement)), []).append(one)
+    for purpose, kind in sorted(asked.keys() | released.keys()):
+        of_purpose = released.get((purpose, kind), [])
+        meters, accounts = _touched(customers, of_purpose)
+        yield Purpose(purpose, kind, asked[purpose, kind], len(of_purpose), len(meters), len(accounts))
+
+
+def _rules(refusals: Iterable[Refused], year: int) -> list[Rule]:
+    """By frequency. Of a refusal that repeats, entries tell how often it did so far."""
+    so_far: Counter[tuple[str, str]] = Counter()
+    counted: Counter[str] = Counter()
+    statements: dict[str, set[str]] = {}
+    for refused in refusals:
+        body = refused.body
+        if year_of(body.at) == year:
+            counted[body.reason] += body.times - so_far[body.statement, body.reason]
+            statements.setdefault(body.reason, set()).add(body.statement)
+        so_far[body.statement, body.reason] = body.times
+    return [Rule(rule, count, len(statements[rule])) for rule, count in counted.most_common()]
+
+
+def _touched(customers: Customers, opened: Iterable[Opened]) -> tuple[set[str], set[str]]:
+    meters: set[str] = set()
+    accounts: set[str] = set()
+    for one in opened:
+        for touched in customers.touched(one):
+            meters.add(touched.meter)
+            accounts |= customers.accounts(touched)
+    return meters, accounts
+
+
+def _kind(statement: object) -> str:
+    return "bills" if isinstance(statement, BillStatement) else "totals"
