@@ -34,6 +34,13 @@ def test_reads_are_those_of_the_load_model() -> None:
     assert (gas.wh == simulate_gas(3, range(60), DAY, 1440)).all()
 
 
+@pytest.mark.parametrize("kind", [Households, LargeCustomers])
+def test_a_part_of_the_population_is_the_same_meters(kind: type[Simulation]) -> None:
+    whole, part = kind(ELECTRICITY), kind(ELECTRICITY._replace(first_meter=40, meters=20))
+    assert part.meters == whole.meters[40:]
+    assert (part.of_day(DAY)[0].wh == whole.of_day(DAY)[0].wh[40:]).all()
+
+
 def test_a_fleet_without_panels_has_one_channel() -> None:
     lone = next(seed for seed in range(100) if not have_panels(seed, range(1)).any())
     (parts,) = Households(ELECTRICITY._replace(seed=lone, meters=1, days=1)).days()

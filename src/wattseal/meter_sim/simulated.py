@@ -21,13 +21,21 @@ _FEWEST, _MOST = 24, 64
 
 
 class Span(NamedTuple):
-    """Which meter-days are simulated: meters from 0 on, days since 1970-01-01, reads every so many minutes."""
+    """Which meter-days are simulated: so many meters, days since 1970-01-01, reads every so many minutes.
+
+    `first_meter` is the first one's ordinal: regions of one deployment have other meters of the same population.
+    """
 
     seed: int
     meters: int
     first_day: int
     days: int
     interval_minutes: int
+    first_meter: int = 0
+
+    @property
+    def ordinals(self) -> range:
+        return range(self.first_meter, self.first_meter + self.meters)
 
 
 class Simulation:
@@ -39,7 +47,7 @@ class Simulation:
 
     def __init__(self, span: Span) -> None:
         self.span = span
-        self.meters = tuple(f"meter-{ordinal:05d}" for ordinal in range(span.meters))
+        self.meters = tuple(f"meter-{ordinal:05d}" for ordinal in span.ordinals)
         self.interval_minutes = span.interval_minutes
         self.first_day, self.last_day = span.first_day, span.first_day + span.days - 1
 
@@ -60,7 +68,7 @@ class Households(Simulation):
 
     @cached_property
     def _exporters(self) -> NDArray[np.int64]:
-        return np.flatnonzero(have_panels(self.span.seed, range(len(self.meters))))
+        return np.flatnonzero(have_panels(self.span.seed, self.span.ordinals))
 
     @cached_property
     def _exporter_names(self) -> frozenset[str]:
@@ -71,7 +79,7 @@ class Households(Simulation):
         return (Channel.DELIVERED, Channel.RECEIVED) if exports else (Channel.DELIVERED,)
 
     def of_day(self, day: int) -> tuple[DayReads, ...]:
-        wh = simulate_channels(self.span.seed, range(len(self.meters)), day, self.interval_minutes)
+        wh = simulate_channels(self.span.seed, self.span.ordinals, day, self.interval_minutes)
         delivered = whole_day(day, Channel.DELIVERED, self.meters, wh[Channel.DELIVERED])
         if not len(self._exporters):
             return (delivered,)
@@ -83,8 +91,8 @@ class LargeCustomers(Simulation):
     """Each meter is that of some dozens of small businesses under one roof."""
 
     def of_day(self, day: int) -> tuple[DayReads, ...]:
-        shops = np.random.default_rng(self.span.seed).integers(_FEWEST, _MOST, len(self.meters), endpoint=True)
-        first = np.cumsum([0, *shops])
+        shops = np.random.default_rng(self.span.seed).integers(_FEWEST, _MOST, self.span.ordinals.stop, endpoint=True)
+        first = np.cumsum([0, *shops])[self.span.first_meter :]
         wh = np.vstack([self._together(range(*ends), day) for ends in itertools.pairwise(first)])
         return (whole_day(day, Channel.DELIVERED, self.meters, wh),)
 
@@ -100,7 +108,7 @@ class GasCustomers(Simulation):
     commodity: Commodity = "gas"
 
     def of_day(self, day: int) -> tuple[DayReads, ...]:
-        litres = simulate_gas(self.span.seed, range(len(self.meters)), day, self.interval_minutes)
+        litres = simulate_gas(self.span.seed, self.span.ordinals, day, self.interval_minutes)
         return (whole_day(day, Channel.DELIVERED, self.meters, litres),)
 
 

@@ -31,6 +31,7 @@ class SourceSettings(BaseModel):
     interval_minutes: int | None
     first_day: int | None
     days: int | None
+    first_meter: Annotated[int, Field(ge=0)] = 0
     commodity: Commodity = "electricity"
     unit: Unit = Unit.WH
     registers: Path | None = None
@@ -98,6 +99,7 @@ def _simulation(settings: SourceSettings) -> Source:
         first_day=0 if settings.first_day is None else settings.first_day,
         days=1 if settings.days is None else settings.days,
         interval_minutes=hours if settings.interval_minutes is None else settings.interval_minutes,
+        first_meter=settings.first_meter,
     )
     offered = INTERVALS_OF[settings.commodity]
     if span.interval_minutes not in offered:
