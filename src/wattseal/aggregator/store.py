@@ -93,7 +93,7 @@ class Store:
         return [statuses[index] for index in range(len(entries))]
 
     async def _digests(self, region: str, window: int, ids: Sequence[ReportId]) -> list[bytes | None]:
-        bodies = await self.read(region, window, ids)
+        bodies = await self._read_stored(region, window, ids)
         archive = (await self.state(region, window)).archive
         if archive is not None:
             return await asyncio.to_thread(self.files.held, region, window, archive, ids)
@@ -210,7 +210,12 @@ class Store:
         return await asyncio.to_thread(self.files.fetch, region, window, archive, place, meters)
 
     async def read(self, region: str, window: int, ids: Sequence[ReportId]) -> list[bytes | None]:
-        """Exactly the named reports, accepted or late, of a window that is not archived."""
+        """Exactly the named reports, accepted or late."""
+        found = await self._read_stored(region, window, ids)
+        archive = (await self.state(region, window)).archive if None in found else None
+        return found if archive is None else await asyncio.to_thread(self.files.read, region, window, archive, ids)
+
+    async def _read_stored(self, region: str, window: int, ids: Sequence[ReportId]) -> list[bytes | None]:
         found: list[bytes | None] = []
         for batch in _batches(ids, READ_BATCH):
             accepted = await self._line.read("MGET", *(report_key(region, window, id_) for id_ in batch))

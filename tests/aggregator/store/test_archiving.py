@@ -58,6 +58,7 @@ async def everything(store: Store, region: str) -> list[object]:
         await store.fetch(region, WINDOW, 1, 0, meters),
         await store.fetch_late(region, WINDOW, 1, 0, meters),
         await store.fetch(region, WINDOW, 1, 2, meters),
+        await store.read(region, WINDOW, [ReportId(1, 0, meter, number) for meter in meters for number in (0, 1)]),
         await store.counts(region, WINDOW),
         (await store.state(region, WINDOW)).roster_digest,
     ]
