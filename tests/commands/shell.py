@@ -52,9 +52,9 @@ def module(name: str, *words: object) -> Ended:
     return ended([sys.executable, "-m", f"wattseal.{name}", *map(str, words)])
 
 
-def ended(command: list[str], temporary: Path | None = None) -> Ended:
+def ended(command: list[str], temporary: Path | None = None, cwd: Path | None = None) -> Ended:
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment(temporary)
+        command, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment(temporary), cwd=cwd
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

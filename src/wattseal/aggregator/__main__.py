@@ -1,6 +1,8 @@
-"""`wattseal aggregator`: prepare, countersign rosters and tariffs, serve, archive."""
+"""`wattseal aggregator`: prepare, countersign rosters and tariffs, serve, archive, recompute."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +12,7 @@ import typer
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import log_to_stderr, run_role
 from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import RegionId, checked_id
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -124,22 +127,64 @@ def archive(
     from wattseal.aggregator.archiving import archive_through
     from wattseal.aggregator.store import embedded_url, open_store
     from wattseal.edge.home import home_directory
-    from wattseal.protocol.ids import RegionId, checked_id
     from wattseal.protocol.time import parse_window, window_date
 
-    home, last = home_directory(data.absolute()), parse_window(through)
-    try:
-        checked_id(region)
-    except ValueError as error:
-        raise UsageError(f"--region: {error}") from None
+    home, last, named = home_directory(data.absolute()), parse_window(through), _region(region)
 
     async def run() -> list[dict[str, object]]:
         url = embedded_url(home / "store") if store is None else store
         async with open_store(url, home / SEGMENTS, home / ARCHIVE, allow_loss=allow_loss) as opened:
-            moved = await archive_through(opened, RegionId(region), last)
+            moved = await archive_through(opened, named, last)
             return [{"date": window_date(window).isoformat(), **counts} for window, counts in moved]
 
     typer.echo(json.dumps({"region": region, "archived": asyncio.run(run())}))
+
+
+@cli.command()
+def recompute(
+    data: Data,
+    region: Annotated[str, typer.Option(help="Region of the answers.")],
+    through: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD: answers about archived days up to it.")],
+    pool: Annotated[int, typer.Option(min=0, help="Worker processes; 0 computes in this one.")] = 0,
+    ray: Annotated[
+        str | None, typer.Option(help="A Ray cluster's address, or `local` (extra `scale`). Each worker sees --data.")
+    ] = None,
+    store: StoreUrl = None,
+    allow_loss: AllowLoss = False,
+) -> None:
+    """Compute stored totals and bills again from the archive alone, and tell which are not what was answered."""
+    import asyncio
+
+    from wattseal.aggregator.recompute import Places, Shard
+    from wattseal.aggregator.recomputing import archived_answers, recomputed
+    from wattseal.aggregator.shards import Here, OnRay, Pool
+    from wattseal.aggregator.store import embedded_url, open_store
+    from wattseal.edge.home import home_directory
+    from wattseal.protocol.errors import Contradiction
+    from wattseal.protocol.time import parse_window
+
+    home, last, named = home_directory(data.absolute()), parse_window(through), _region(region)
+    if pool and ray is not None:
+        raise UsageError("--pool is for this machine and --ray for a cluster: name one of them")
+    workers = OnRay(ray) if ray is not None else Pool(pool) if pool else Here()
+
+    async def answers() -> list[Shard]:
+        url = embedded_url(home / "store") if store is None else store
+        async with open_store(url, home / SEGMENTS, home / ARCHIVE, allow_loss=allow_loss) as opened:
+            return await archived_answers(opened, named, last, Places(str(home), str(home / ARCHIVE)))
+
+    with redirect_stdout(sys.stderr):  # workers' words do not belong to the answer
+        summary = recomputed(workers, asyncio.run(answers()))
+    typer.echo(json.dumps({"region": region, **summary._asdict()}))
+    if summary.differ:
+        raise Contradiction(f"{len(summary.differ)} answers are not what the archive gives: {summary.differ[0]}")
+
+
+def _region(text: str) -> RegionId:
+    try:
+        return RegionId(checked_id(text))
+    except ValueError as error:
+        raise UsageError(f"--region: {error}") from None
 
 
 def main() -> None:

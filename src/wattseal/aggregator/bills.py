@@ -4,7 +4,7 @@ The rules are applied to what was answered here; both halves of the key server a
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from fastapi.concurrency import run_in_threadpool
@@ -14,8 +14,7 @@ from wattseal.aggregator.bill_memory import BillMemory
 from wattseal.aggregator.bill_reports import Segment, find_reports, last_day
 from wattseal.aggregator.logs import bills_log, totals_log
 from wattseal.aggregator.store import Store
-from wattseal.cryptosystems.ckks.evaluator import bill_sums
-from wattseal.cryptosystems.ckks.functional import Functional
+from wattseal.aggregator.sums import bill_numbers, flags_of_bill
 from wattseal.edge.registry import Registry
 from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills, segments_of
 from wattseal.policy.bills import BillRules
@@ -33,7 +32,6 @@ from wattseal.protocol.ids import Channel, MeterId, RegionId, Suite, Window
 from wattseal.protocol.report import Report
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
-from wattseal.protocol.tariff.registers import Result
 from wattseal.protocol.time import Clock, window_minutes
 
 
@@ -142,38 +140,8 @@ class Billing:
 
     def _permitted(self, bills: Bills, memory: BillMemory, reports: Sequence[Sequence[Report]]) -> bytes:
         permit_bills(bills, memory.around(bills.minutes), self._rules)
-        flagged = tuple(map(_flagged, reports))
-        return BillAnswer.issue(bills.statement, list(_numbers(bills, reports)), flagged, self._signing_key).to_bytes()
+        numbers, flagged = list(bill_numbers(bills, reports)), tuple(map(flags_of_bill, reports))
+        return BillAnswer.issue(bills.statement, numbers, flagged, self._signing_key).to_bytes()
 
     def _rosters(self, region: RegionId) -> list[Roster]:
         return [roster for roster in self._registry.rosters() if roster.region == region]
-
-
-def _numbers(bills: Bills, reports: Sequence[Sequence[Report]]) -> Iterator[bytes]:
-    """In the order of segments and of their results."""
-    prices = {
-        compiled: [(result, Functional.of(result.y)) for result in results]
-        for compiled, results in bills.results.items()
-    }
-    for compiled, of_segment in zip(bills.compiled, reports, strict=True):
-        sums = dict(_sums(prices[compiled], of_segment))
-        yield from (sums[place] for place in range(len(sums)))
-
-
-def _sums(prices: Sequence[tuple[Result, Functional]], reports: Sequence[Report]) -> Iterator[tuple[int, bytes]]:
-    """Each result's place with its number. A report is taken apart once for all that is asked of it."""
-    for report in reports:
-        of_report = (report.header.channel, report.header.kind)
-        asked = {
-            place: functional
-            for place, (result, functional) in enumerate(prices)
-            if (result.channel, result.kind) == of_report
-        }
-        if asked:
-            yield from zip(asked, bill_sums([report.ciphertext], list(asked.values())), strict=True)
-
-
-def _flagged(reports: Sequence[Report]) -> int:
-    """Intervals in which the read of any channel is flagged."""
-    runs = (run for report in reports for run in report.header.flags)
-    return len({interval for run in runs for interval in range(run.start, run.start + run.length)})

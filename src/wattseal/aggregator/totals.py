@@ -1,6 +1,5 @@
 """Encrypted totals: a statement over the frozen set of a window, its fold, and the aggregator's own ledger of both."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from fastapi.concurrency import run_in_threadpool
@@ -11,6 +10,7 @@ from wattseal.aggregator.door import Door
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
+from wattseal.aggregator.sums import flags_of_total
 from wattseal.edge.registry import Registry
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import grant_of, permit_total
@@ -81,7 +81,7 @@ class Totals:
     def _fold(self, statement: TotalStatement, reports: list[Report]) -> Answer:
         layout, key = layout_of(statement.layout_id), self.registry.key(statement.key_id)
         ciphertext = self.door.evaluator(key, statement.layout_id).sum_many([report.ciphertext for report in reports])
-        return Answer.issue(statement, ciphertext, _flagged(reports, layout.intervals), self.signing_key)
+        return Answer.issue(statement, ciphertext, flags_of_total(reports, layout.intervals), self.signing_key)
 
 
 def _statement(
@@ -103,14 +103,3 @@ def _statement(
         members=positions_to_bits(positions, len(active)),
         numbers=tuple((position, header.number) for position, header in positions.items() if header.number),
     )
-
-
-def _flagged(reports: list[Report], intervals: int) -> tuple[int, ...]:
-    """How many members' reads are flagged in each interval."""
-    counts = Counter(
-        interval
-        for report in reports
-        for run in report.header.flags
-        for interval in range(run.start, run.start + run.length)
-    )
-    return tuple(counts[interval] for interval in range(intervals))
