@@ -149,7 +149,7 @@ async def test_again_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         answer = await first.answer(asked)
         other = await first.answer(question("m2"))
         monkeypatch.setattr(bills_module, "permit_bills", None)
-        monkeypatch.setattr(bills_module, "bill_sums", None)
+        monkeypatch.setattr(bills_module, "bill_numbers", None)
         assert await first.answer(asked) == answer
         assert await first.answer(question("m1", "m0", "m1")) == answer
     async with opened(tmp_path) as store:
