@@ -8,6 +8,7 @@ from typing import Any
 from tests.aggregator.cycles import BASIC, END, MAY, ZONE, cycle_report
 from tests.policy.rosters import REGION, operator
 from wattseal.aggregator.bills import Billing
+from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door, Reason
 from wattseal.aggregator.logs import bills_log
 from wattseal.aggregator.store import Entry, PutStatus, Store, embedded_url, open_store
@@ -36,7 +37,7 @@ def door(known: Registry) -> Door:
 
 
 def worker(store: Store, known: Registry, now_s: float = LONG_AFTER) -> Billing:
-    return Billing(store, known, POLICY, operator("aggregator"), lambda: now_s)
+    return Billing(store, known, POLICY, operator("aggregator"), lambda: now_s, Days(store, known))
 
 
 async def upload(store: Store, known: Registry, *bodies: bytes) -> list[Reason | PutStatus]:

@@ -12,6 +12,7 @@ from tests.aggregator.cycles import FIRST, KEY, LAST_DAY, MAY, START, ZONE, cycl
 from tests.policy.rosters import REGION, operator
 from tests.protocol.tariff.samples import TOU, peak, tariff
 from wattseal.aggregator.bills import Billing
+from wattseal.aggregator.days import Days
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.store import Store
 from wattseal.aggregator.totals import Totals
@@ -75,7 +76,8 @@ async def grant(store: Store, window: int, entry: bytes, before: int = 0) -> Non
         (LAST_DAY + 1, TWO, {}, True),
         (LAST_DAY, SIX, {}, True),
         (LAST_DAY, SIX[1:], {}, True),
-        (LAST_DAY, TWO, {"where": RegionId("elsewhere")}, True),
+        # Sets are sets of meters, whatever region a statement says.
+        (LAST_DAY, TWO, {"where": RegionId("elsewhere")}, False),
     ],
 )
 async def test_totals_of_the_days_of_the_cycle_count(
@@ -121,7 +123,7 @@ async def ask_total(store: Store, known: Registry, billing: Billing, window: Win
     sealed = bytes(MaskingParameters(DEFAULT_LAYOUTS[15]).ciphertext_bytes)
     await upload(store, known, *(cycle_report(sealed, meter=MeterId(meter), **daily) for meter in FOUR))
     await store.close(REGION, window, known.roster(REGION, window).fingerprint)
-    totals = Totals(store, known, door(known), POLICY, operator("aggregator"), billing)
+    totals = Totals(store, known, door(known), POLICY, operator("aggregator"), billing, Days(store, known))
     return await totals.answer(TotalQuestion(region=REGION, cohort=CohortId("town"), window=window))
 
 

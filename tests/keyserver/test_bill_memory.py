@@ -12,6 +12,7 @@ from tests.keyserver.bill_run import END, KEY, LAYOUT, MAY, PURPOSE, START, ZONE
 from tests.policy.rosters import REGION
 from tests.protocol.tariff.samples import tariff
 from wattseal.keyserver.bills_memory import BillMemory
+from wattseal.keyserver.days import Days
 from wattseal.keyserver.half import Half
 from wattseal.policy.bills import BillRules
 from wattseal.protocol.billing import BillStatement
@@ -46,7 +47,8 @@ def granted(half: Half, *statements: BillStatement) -> None:
 
 def remembered(half: Half, minutes: tuple[int, int], meter: str = "m0") -> dict[tuple[int, int], int]:
     """Results by cycle, as a memory tells that has just begun."""
-    memory = BillMemory(half.ledger, half.registry, BillRules(4)).around(REGION, minutes)
+    days = Days(half.ledger, half.registry)
+    memory = BillMemory(half.ledger, half.registry, BillRules(4), days).around(REGION, minutes)
     return {cycle: len(book.items) for cycle, book in memory.books(MeterId(meter), Channel.DELIVERED).items()}
 
 

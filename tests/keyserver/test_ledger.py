@@ -64,7 +64,9 @@ def test_statements_of_a_day_in_order(ledger: Ledger) -> None:
     for digest in (b"b", b"a"):
         intend(ledger, digest)
     intend(ledger, b"c", Window(DAY + 1))
-    assert ledger.statements_of(Channel.DELIVERED, DAY) == [b"statement b", b"statement a"]
+    assert ledger.statements_of(Channel.DELIVERED, DAY) == [(1, b"statement b"), (2, b"statement a")]
+    assert ledger.statements_of(Channel.DELIVERED, DAY, after=1) == [(2, b"statement a")]
+    assert ledger.statements_of(Channel.DELIVERED, DAY, after=2) == []
     assert ledger.statements_of(Channel.RECEIVED, DAY) == []
 
 
@@ -96,7 +98,8 @@ def test_a_release_is_finished_once(ledger: Ledger) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"another", b"opened", ())
     assert (ledger.head, ledger.release(DIGEST)) == (head, b"release")
-    assert ledger.opened_of(Channel.DELIVERED, DAY) == [b"opened"]
+    assert ledger.opened_of(Channel.DELIVERED, DAY) == [(1, b"opened")]
+    assert ledger.opened_of(Channel.DELIVERED, DAY, after=1) == []
 
 
 def test_only_later_heads_of_the_other_half_replace_known_ones(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.meter_sim.sources import SourceSettings, neighbor_reads, open_source
-from wattseal.policy.dominance import Opened, check_dominance
+from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
 from wattseal.policy.pack import trial_policy
 from wattseal.protocol.ids import Channel, MeterId
 
@@ -43,7 +43,7 @@ def test_a_household_and_its_neighbors_are_a_group_that_the_trial_policy_opens_a
         energies = day.wh.sum(axis=1)
         buckets = np.bincount(np.searchsorted(edges, energies), minlength=len(edges))
         opened = Opened(frozenset(map(MeterId, day.meters)), tuple(buckets.tolist()), int(energies.sum()))
-        check_dominance(opened, [], edges, share)
+        check_dominance(opened, OpenedSets(), edges, share)
 
 
 def test_neighbors_have_no_other_channel() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.policy.oracle import derivable_sets
 from tests.policy.trees import Meters, meters, random_tree
-from wattseal.policy.dominance import Opened, check_dominance
+from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
 from wattseal.protocol.errors import DominatedGroup
 from wattseal.protocol.ids import MeterId
 
@@ -28,7 +28,7 @@ def opened(members: Meters, energies: Energies) -> Opened:
 
 def passes(question: Opened, released: Iterable[Opened], share: int) -> bool:
     try:
-        check_dominance(question, released, EDGES_WH, share)
+        check_dominance(question, OpenedSets().after(*released), EDGES_WH, share)
     except DominatedGroup:
         return False
     return True
@@ -44,9 +44,9 @@ class TestOneGroup:
     def test_the_edge_of_the_highest_bucket_at_the_share(self) -> None:
         """15 % of 26,667 Wh is 4,000.05 Wh; of 26,666 Wh it is 3,999.9 Wh."""
         buckets = (0, 19, 0, 1, 0)
-        check_dominance(Opened(self.homes, buckets, 26_667), (), EDGES_WH, 15)
+        check_dominance(Opened(self.homes, buckets, 26_667), OpenedSets(), EDGES_WH, 15)
         with pytest.raises(DominatedGroup):
-            check_dominance(Opened(self.homes, buckets, 26_666), (), EDGES_WH, 15)
+            check_dominance(Opened(self.homes, buckets, 26_666), OpenedSets(), EDGES_WH, 15)
 
     def test_exactly_the_share_passes(self) -> None:
         assert passes(Opened(self.homes, (0, 20, 0, 0, 0), 20_000), (), 5)
@@ -72,7 +72,7 @@ class TestOneGroup:
 
     def test_the_refusal_names_no_meter_and_no_energy(self) -> None:
         with pytest.raises(DominatedGroup) as refusal:
-            check_dominance(opened(self.homes, evenly(0, 19, 0) | evenly(19, 1, 901)), (), EDGES_WH, 15)
+            check_dominance(opened(self.homes, evenly(0, 19, 0) | evenly(19, 1, 901)), OpenedSets(), EDGES_WH, 15)
         assert "901" not in refusal.value.detail
         assert not any(meter in refusal.value.detail for meter in self.homes)
 
@@ -136,7 +136,7 @@ class TestDifferences:
         energies = evenly(0, 60, 900)
         before, after = (opened(meters(range(first, first + 40)), energies) for first in (0, 20))
         with pytest.raises(DominatedGroup, match="crosses"):
-            check_dominance(after, [before], EDGES_WH, 15)
+            check_dominance(after, OpenedSets().after(before), EDGES_WH, 15)
 
     def test_groups_apart_do_not_meet(self) -> None:
         assert passes(opened(self.others, self.energies), [opened(meters(range(200, 220)), evenly(200, 20, 900))], 15)

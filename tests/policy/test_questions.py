@@ -5,7 +5,7 @@ import pytest
 from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, rows_of
 from tests.policy.trees import policy
 from wattseal.policy.questions import grant_of, permit_total
-from wattseal.policy.sets import Day
+from wattseal.policy.sets import Atom, Day
 from wattseal.protocol.errors import (
     Contradiction,
     CoverageTooLow,
@@ -46,7 +46,9 @@ def permit(asked: TotalStatement, day: Day | None = None, largest_group: int = 1
 
 
 def test_a_statement_in_order() -> None:
-    assert permit(statement()).grants == (grant_of(statement(), ROSTER),)
+    day, grant = permit(statement()), grant_of(statement(), ROSTER)
+    assert day.pins == grant.members
+    assert day.atoms() == [Atom(grant.active, frozenset(grant.members))]
 
 
 def test_the_same_statement_again() -> None:
@@ -77,7 +79,7 @@ def test_a_key_of_another_suite() -> None:
 
 @pytest.mark.parametrize("window", [TODAY, TODAY + 30])
 def test_both_ends_of_the_key_window(window: int) -> None:
-    assert len(permit(statement(window=window)).grants) == 1
+    assert len(permit(statement(window=window)).atoms()) == 1
 
 
 def test_another_functional() -> None:

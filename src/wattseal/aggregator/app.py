@@ -15,6 +15,7 @@ from starlette.routing import Route
 from wattseal import __version__
 from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.bills import Billing
+from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door, Reason
 from wattseal.aggregator.intake import Intake
 from wattseal.aggregator.store import PutStatus, Store, open_store
@@ -73,8 +74,9 @@ class _Running:
         self.store = store
         self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days, backend=parts.backend)
         self.intake = Intake(store)
-        self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock)
-        self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key, self.billing)
+        days = Days(store, parts.registry)
+        self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock, days)
+        self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key, self.billing, days)
         self.archiving = Archiving(store, parts.horizon_days)
         self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving)
 

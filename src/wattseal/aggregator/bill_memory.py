@@ -9,21 +9,19 @@ from typing import NamedTuple
 from wattseal.edge.registry import Registry
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
-from wattseal.policy.questions import grant_of
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillAnswer, BillStatement
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
-from wattseal.protocol.statement import Answer, TotalStatement
 
 Place = tuple[Channel, Window]
 Books = dict[tuple[MeterId, Channel], BillBook]
 
 
 class Atoms(NamedTuple):
-    """Of one channel and day, and how many answers of its log they follow from."""
+    """Of one channel and day, and the day that they are of."""
 
-    answers: int
+    day: Day
     meters: frozenset[frozenset[MeterId]]
 
 
@@ -62,9 +60,9 @@ class BillMemory:
             self._record(statement)
             self._places[statement.digest()] = place
 
-    def learn_totals(self, logs: Mapping[Place, Sequence[bytes]]) -> None:
+    def learn_totals(self, days: Mapping[Place, Day]) -> None:
         """Of the days that the next question is about; of others nothing is kept."""
-        self._days = {place: self._atoms_of(place, answers) for place, answers in logs.items()}
+        self._days = {place: self._atoms_of(place, day) for place, day in days.items()}
 
     def place_of(self, statement: Digest) -> int | None:
         """Where in the log the statement's answer stands."""
@@ -86,15 +84,10 @@ class BillMemory:
                 before = books.get((one.meter, one.channel), BillBook())
                 books[one.meter, one.channel] = self._rules.recorded((*before.items, *one.items))
 
-    def _atoms_of(self, place: Place, answers: Sequence[bytes]) -> Atoms:
+    def _atoms_of(self, place: Place, day: Day) -> Atoms:
         known = self._days.get(place)
-        if known is not None and known.answers == len(answers):
+        if known is not None and known.day is day:
             return known
-        statements = (TotalStatement.from_bytes(Answer.from_bytes(answer).statement) for answer in answers)
-        grants = (
-            grant_of(statement, self._registry.roster_named(statement.roster_digest))
-            for statement in statements
-            if statement.region == self._region
-        )
-        present = (atom.present for atom in Day.of(grants).atoms())
-        return Atoms(len(answers), frozenset(meters for meters in present if meters))
+        rosters = (roster for roster in self._registry.rosters() if roster.region == self._region)
+        atoms = day.atoms_with(meter for roster in rosters for meter in roster.by_meter)
+        return Atoms(day, frozenset(atom.present for atom in atoms if atom.present))

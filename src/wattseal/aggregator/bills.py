@@ -12,7 +12,8 @@ from nacl.signing import SigningKey
 
 from wattseal.aggregator.bill_memory import BillMemory
 from wattseal.aggregator.bill_reports import Segment, find_reports, last_day
-from wattseal.aggregator.logs import bills_log, totals_log
+from wattseal.aggregator.days import Days
+from wattseal.aggregator.logs import bills_log
 from wattseal.aggregator.store import Store
 from wattseal.aggregator.sums import bill_numbers, flags_of_bill
 from wattseal.edge.registry import Registry
@@ -42,11 +43,14 @@ class Billing:
     each other: the next question sees both, and the halves answer one after the other.
     """
 
-    def __init__(self, store: Store, registry: Registry, policy: Policy, signing_key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, policy: Policy, signing_key: SigningKey, clock: Clock, days: Days
+    ) -> None:
         self._store = store
         self._registry = registry
         self._signing_key = signing_key
         self._clock = clock
+        self._days = days
         self._rules = BillRules(policy.least_group)
         self._memories: dict[RegionId, BillMemory] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -135,8 +139,8 @@ class Billing:
     async def _learn_totals(self, memory: BillMemory, bills: Bills) -> None:
         channels = {channel for segment in bills.statement.segments for channel in segment.channels}
         places = [(channel, Window(window)) for channel in channels for window in bills.windows]
-        logs = {place: await self._store.read_log(totals_log(*place)) for place in places}
-        await run_in_threadpool(memory.learn_totals, logs)
+        days = {place: (await self._days.at(*place)).day for place in places}
+        await run_in_threadpool(memory.learn_totals, days)
 
     def _permitted(self, bills: Bills, memory: BillMemory, reports: Sequence[Sequence[Report]]) -> bytes:
         permit_bills(bills, memory.around(bills.minutes), self._rules)

@@ -250,10 +250,20 @@ class Store:
         """Append to the log if it holds `expected` entries, else change nothing and answer False."""
         return bool(await self._line.call("append", [log_key(log)], [expected, *entries]))
 
-    async def read_log(self, log: str) -> list[bytes]:
+    async def read_log(self, log: str, first: int = 0) -> list[bytes]:
+        """The entries from place `first` on."""
         entries: list[bytes] = []
-        while batch := await self._line.read("LRANGE", log_key(log), len(entries), len(entries) + READ_BATCH - 1):
+        while batch := await self._log_part(log, first + len(entries), READ_BATCH):
             entries += batch
+        return entries
+
+    async def read_entry(self, log: str, place: int) -> bytes:
+        """One that is known to be there."""
+        (entry,) = await self._log_part(log, place, 1)
+        return entry
+
+    async def _log_part(self, log: str, first: int, most: int) -> list[bytes]:
+        entries: list[bytes] = await self._line.read("LRANGE", log_key(log), first, first + most - 1)
         return entries
 
     async def ready(self) -> None:

@@ -6,6 +6,7 @@ from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
 
 from wattseal.aggregator.bills import Billing
+from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.schemes import layout_of
@@ -13,8 +14,7 @@ from wattseal.aggregator.store import Store, WindowStatus
 from wattseal.aggregator.sums import flags_of_total
 from wattseal.edge.registry import Registry
 from wattseal.policy.pack import Policy
-from wattseal.policy.questions import grant_of, permit_total
-from wattseal.policy.sets import Day
+from wattseal.policy.questions import permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.report import Report, decode_report
@@ -33,6 +33,7 @@ class Totals:
     policy: Policy
     signing_key: SigningKey
     billing: Billing
+    days: Days
 
     async def answer(self, question: TotalQuestion) -> bytes:
         """A signed Answer; again the same question gets the same bytes without folding.
@@ -43,20 +44,19 @@ class Totals:
         active = roster.active(question.cohort, question.channel)
         while True:
             log = totals_log(question.channel, question.window)
-            answers = [Answer.from_bytes(entry) for entry in await self.store.read_log(log)]
-            given = [(TotalStatement.from_bytes(answer.statement), answer) for answer in answers]
-            for statement, answer in given:
-                if (statement.region, statement.cohort) == (question.region, question.cohort):
-                    return answer.to_bytes()
+            given = await self.days.at(question.channel, question.window)
+            place = given.places.get((question.region, question.cohort))
+            if place is not None:
+                return await self.store.read_entry(log, place)
             reports = await self._frozen_reports(question, active)
             statement = _statement(question, roster, active, reports)
-            day = Day.of(grant_of(past, self.registry.roster_named(past.roster_digest)) for past, _ in given)
             key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
-            after = permit_total(statement, roster, key, day, self.policy, headroom)
-            await self.billing.check_total(question, day, after)
+            about = (statement, roster, key, given.day, self.policy, headroom)
+            after = await run_in_threadpool(permit_total, *about)
+            await self.billing.check_total(question, given.day, after)
             answer = await run_in_threadpool(self._fold, statement, list(reports.values()))
             # Another worker may have answered meanwhile: then its answers count first.
-            if await self.store.append(log, len(answers), [answer.to_bytes()]):
+            if await self.store.append(log, given.entries, [answer.to_bytes()]):
                 return answer.to_bytes()
 
     async def _frozen_roster(self, question: TotalQuestion) -> Roster:

@@ -10,6 +10,7 @@ from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills_memory import BillMemory
+from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
 from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills
 from wattseal.policy.bills import BillRules
@@ -30,10 +31,10 @@ KeysOf = Callable[[Roster, Sequence[MeterId]], list[Secret]]
 class Billing:
     """The bill rules of one half. For one thread at a time."""
 
-    def __init__(self, ledger: Ledger, registry: Registry, policy: Policy, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, registry: Registry, policy: Policy, clock: Clock, days: Days) -> None:
         self._registry, self._policy, self._clock = registry, policy, clock
         self._rules = BillRules(policy.least_group)
-        self._memory = BillMemory(ledger, registry, self._rules)
+        self._memory = BillMemory(ledger, registry, self._rules, days)
 
     def permit(self, statement: BillStatement, purpose: str) -> Bills:
         """What the statement means here, if this half's policy and ledger permit it. Raises Refused, Rejected."""

@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
+from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
-from wattseal.policy.questions import grant_of
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
-from wattseal.protocol.roster import Roster
-from wattseal.protocol.statement import TotalStatement
 
 AtomSets = frozenset[frozenset[MeterId]]
 
@@ -27,17 +25,17 @@ class _Cycle:
 
 
 class _Atoms(NamedTuple):
-    """Of one region, channel and day, and how many statements of the ledger they follow from."""
+    """Of one region, channel and day, and the day that they are of."""
 
-    statements: int
+    day: Day
     meters: AtomSets
 
 
 class BillMemory:
     """Reads each entry of the ledger once. For one thread at a time."""
 
-    def __init__(self, ledger: Ledger, registry: Registry, rules: BillRules) -> None:
-        self._ledger, self._registry, self._rules = ledger, registry, rules
+    def __init__(self, ledger: Ledger, registry: Registry, rules: BillRules, days: Days) -> None:
+        self._ledger, self._registry, self._rules, self._days = ledger, registry, rules, days
         self._cycles: dict[tuple[RegionId, CycleMinutes], _Cycle] = {}
         self._atoms: dict[tuple[RegionId, Channel, int], _Atoms] = {}
 
@@ -47,10 +45,9 @@ class BillMemory:
         return Recollection(self, region, {cycle: self._books(region, cycle) for cycle in cycles})
 
     def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
-        place = (region, channel, window)
-        statements = self._ledger.statements_of(channel, Window(window))
-        if place not in self._atoms or self._atoms[place].statements != len(statements):
-            self._atoms[place] = _Atoms(len(statements), self._atoms_of(region, statements))
+        place, day = (region, channel, window), self._days.at(channel, Window(window))
+        if place not in self._atoms or self._atoms[place].day is not day:
+            self._atoms[place] = _Atoms(day, self._atoms_of(region, day))
         return self._atoms[place].meters
 
     def _books(self, region: RegionId, cycle: CycleMinutes) -> Mapping[tuple[MeterId, Channel], BillBook]:
@@ -69,13 +66,10 @@ class BillMemory:
                 before = books.get((one.meter, one.channel), BillBook())
                 books[one.meter, one.channel] = self._rules.recorded((*before.items, *one.items))
 
-    def _atoms_of(self, region: RegionId, statements: list[bytes]) -> AtomSets:
-        parsed = [(one, self._roster(one)) for one in map(TotalStatement.from_bytes, statements)]
-        grants = (grant_of(statement, roster) for statement, roster in parsed if roster.region == region)
-        return frozenset(atom.present for atom in Day.of(grants).atoms() if atom.present)
-
-    def _roster(self, statement: TotalStatement) -> Roster:
-        return self._registry.roster_named(statement.roster_digest)
+    def _atoms_of(self, region: RegionId, day: Day) -> AtomSets:
+        rosters = (roster for roster in self._registry.rosters() if roster.region == region)
+        atoms = day.atoms_with(meter for roster in rosters for meter in roster.by_meter)
+        return frozenset(atom.present for atom in atoms if atom.present)
 
 
 class Recollection(NamedTuple):

@@ -7,11 +7,11 @@ from wattseal.cryptosystems.interface import Total
 from wattseal.cryptosystems.pads.label import check_key_id
 from wattseal.cryptosystems.secret import Secret
 from wattseal.keyserver.bills_decryptor import BillDecryptorService, BillPadSource
+from wattseal.keyserver.days import Histogram, opened_sets
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
 from wattseal.policy.dominance import Opened, check_dominance
-from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import (
     AttemptsExhausted,
     DominatedGroup,
@@ -45,17 +45,6 @@ class _Admitted(NamedTuple):
     check_key: Secret
 
 
-class _Histogram(Message):
-    """What the ledger keeps of an opened total for later dominance tests."""
-
-    members: tuple[MeterId, ...]
-    buckets: tuple[int, ...]
-    total: int
-
-    def opened(self) -> Opened:
-        return Opened(frozenset(self.members), self.buckets, self.total)
-
-
 class DecryptorService:
     """Releases of totals; `bills` makes those of bills. One at a time."""
 
@@ -63,6 +52,7 @@ class DecryptorService:
         self.half = half
         self.bills = BillDecryptorService(half, pads)
         self._pads = pads
+        self._opened = opened_sets(half.ledger)
 
     def release(self, request: ReleaseRequest) -> bytes:
         """Bytes of a signed Release; the same statement again gets the same bytes.
@@ -136,7 +126,7 @@ class DecryptorService:
             unblinder_head=grant.head,
         )
         body = Envelope.issue(release, half.vault.signing_key).to_bytes()
-        histogram = _Histogram(members=tuple(admitted.members), buckets=total.buckets, total=sum(total.reads))
+        histogram = Histogram(members=tuple(admitted.members), buckets=total.buckets, total=sum(total.reads))
         half.ledger.finish(
             admitted.digest,
             admitted.item,
@@ -191,11 +181,8 @@ class DecryptorService:
             raise VerificationRefused("verification failed") from None
 
     def _check_dominance(self, statement: TotalStatement, admitted: _Admitted, total: Total) -> None:
-        ledger = self.half.ledger
         opened = Opened(frozenset(admitted.members), total.buckets, sum(total.reads))
-        released = [
-            _Histogram.from_bytes(kept).opened() for kept in ledger.opened_of(statement.channel, statement.window)
-        ]
+        released = self._opened.at(statement.channel, statement.window)
         edges = layout_of(statement.layout_id).upper_edges
         check_dominance(opened, released, edges, self.half.policy.largest_share_percent)
 

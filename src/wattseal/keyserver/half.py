@@ -13,12 +13,12 @@ from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.access import Tokens
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills import Billing
+from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import About, Ledger
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import Policy
-from wattseal.policy.questions import grant_of, permit_total
-from wattseal.policy.sets import Day
+from wattseal.policy.questions import permit_total
 from wattseal.protocol.billing import BillPadGrant, BillStatement
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import LedgerBehind, Refused, SignatureInvalid, UnknownSubject, WindowNotClosed
@@ -60,7 +60,8 @@ class Half:
         self.policy = policy
         self.tokens = tokens
         self.trust = trust
-        self.bills = Billing(ledger, registry, policy, clock)
+        self._days = Days(ledger, registry)
+        self.bills = Billing(ledger, registry, policy, clock, self._days)
         self.one_at_a_time = threading.Lock()
         self._clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
@@ -150,16 +151,10 @@ class Half:
         roster = self.registry.roster(statement.region, statement.window)
         key = self.registry.key(statement.key_id)
         largest_group = layout_of(statement.layout_id).largest_group
-        before = self._day(statement)
+        before = self._days.at(statement.channel, statement.window)
         after = permit_total(statement, roster, key, before, self.policy, largest_group)
         self.bills.check_total(statement, before, after)
         return roster, statement.members_in(roster)
-
-    def _day(self, statement: TotalStatement) -> Day:
-        earlier = (
-            TotalStatement.from_bytes(body) for body in self.ledger.statements_of(statement.channel, statement.window)
-        )
-        return Day.of(grant_of(past, self.registry.roster_named(past.roster_digest)) for past in earlier)
 
     def meter_keys(self, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
         """This half's key of each meter: pad keys at the unblinder, tag keys at the decryptor."""

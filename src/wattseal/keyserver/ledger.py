@@ -28,7 +28,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (counter INTEGER PRIMARY KEY, kind TEXT, body BLOB, hash BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS statements (
     digest BLOB PRIMARY KEY, counter INTEGER, channel TEXT, window INTEGER, statement BLOB) STRICT;
-CREATE INDEX IF NOT EXISTS statements_of_day ON statements (channel, window);
+CREATE INDEX IF NOT EXISTS statements_of_day ON statements (channel, window, counter);
 CREATE TABLE IF NOT EXISTS bills (
     digest BLOB PRIMARY KEY, counter INTEGER, region TEXT, start INTEGER, until INTEGER, statement BLOB) STRICT;
 CREATE INDEX IF NOT EXISTS bills_of_cycle ON bills (region, start, until, counter);
@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS releases (
     digest BLOB PRIMARY KEY, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS refusals (
     statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS releases_of_day ON releases (channel, window);
 CREATE TABLE IF NOT EXISTS seen (role TEXT PRIMARY KEY, counter INTEGER, head BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS checkpoints (counter INTEGER PRIMARY KEY, checkpoint BLOB) STRICT;
 """
@@ -107,10 +108,16 @@ class Ledger:
         query = "SELECT checkpoint FROM checkpoints WHERE counter >= ? ORDER BY counter LIMIT ?"
         return [row[0] for row in self._all(query, first, most)]
 
-    def statements_of(self, channel: Channel, window: Window) -> list[bytes]:
-        """Statements intended for that channel family and day, in the order of their intents."""
-        query = "SELECT statement FROM statements WHERE channel = ? AND window = ? ORDER BY counter"
-        return [row[0] for row in self._all(query, channel, window)]
+    def statements_of(self, channel: Channel, window: Window, after: int = 0) -> list[tuple[int, bytes]]:
+        """Statements intended for that channel family and day, each with the counter of its intent.
+
+        In the order of those intents, without those up to `after`.
+        """
+        query = (
+            "SELECT counter, statement FROM statements WHERE (channel, window) = (?, ?) AND counter > ? "
+            "ORDER BY counter"
+        )
+        return self._all(query, channel, window, after)
 
     def is_intended(self, digest: bytes) -> bool:
         return self._one("SELECT 1 FROM statements WHERE digest = ?", digest) is not None
@@ -236,9 +243,10 @@ class Ledger:
             self._run("INSERT INTO releases VALUES (?, NULL, NULL, ?, NULL)", digest, release)
             self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", opened)
 
-    def opened_of(self, channel: Channel, window: Window) -> list[bytes]:
-        rows = self._all("SELECT opened FROM releases WHERE channel = ? AND window = ?", channel, window)
-        return [row[0] for row in rows]
+    def opened_of(self, channel: Channel, window: Window, after: int = 0) -> list[tuple[int, bytes]]:
+        """What releases of that channel family and day opened, each with its place, of places beyond `after`."""
+        query = "SELECT rowid, opened FROM releases WHERE (channel, window) = (?, ?) AND rowid > ? ORDER BY rowid"
+        return self._all(query, channel, window, after)
 
     def seen(self, role: str) -> bytes | None:
         """The latest signed head that this half was shown: the other's, or one of its own that it does not have."""

@@ -241,9 +241,8 @@ def check_atoms(before: Day, after: Day, channel: Channel, memory: Memory, rules
     books, of the cycles that hang together with that day at least. What was released decides alone: a later bill is
     looked at beside these atoms when it is asked.
     """
-    known = {atom.present for atom in before.atoms()}
-    for present in {atom.present for atom in after.atoms()} - known:
-        rules.check_neighbors(Neighbors.of(Held.of(memory.books(meter, channel).values()) for meter in present))
+    for atom in after.atoms_since(before):
+        rules.check_neighbors(Neighbors.of(Held.of(memory.books(meter, channel).values()) for meter in atom.present))
 
 
 def _check_disjoint(books: Mapping[CycleMinutes, BillBook], cycle: CycleMinutes) -> None:

@@ -6,11 +6,19 @@ their own ledger.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from wattseal.policy.meter_index import NO_METERS, MeterIndex, Places
 from wattseal.policy.pack import Policy
 from wattseal.protocol.errors import CoverageTooLow, GroupTooLarge, GroupTooSmall, NobodyReported, PinnedOtherwise
 from wattseal.protocol.ids import MeterId
+
+_NEVER_ASKED, _LEFT_OUT = -2, -1
+_NO_ATOM = 0
 
 
 class Grant(NamedTuple):
@@ -27,44 +35,150 @@ class Atom(NamedTuple):
     present: frozenset[MeterId]
 
 
-@dataclass(frozen=True)
-class Day:
-    """What was granted for one (channel family, UTC day), and the pins that follow from it.
+class _Asked(NamedTuple):
+    """A grant by the index of a day: the places of the cohort's meters, and what it pins each to."""
 
-    A pin maps a meter to the number of its report that counts, or to None where the meter was left out.
+    places: Places
+    numbers: NDArray[np.int8]
+
+
+class _Sizes(NamedTuple):
+    """Of groups: how many meters are active in each, and how many of them were counted."""
+
+    active: NDArray[np.intp]
+    present: NDArray[np.intp]
+
+    def of(self, groups: Places) -> "_Sizes":
+        return _Sizes(self.active[groups], self.present[groups])
+
+
+@dataclass(frozen=True, eq=False)
+class Day:
+    """The pins and atoms that follow from what was granted for one (channel family, UTC day).
+
+    Two entries for each meter of the index: the number of its report that counts, and its atom, counted from 1. A
+    further grant refines the atoms by its own cohort alone.
     """
 
-    grants: tuple[Grant, ...] = ()
-    pins: Mapping[MeterId, int | None] = field(default_factory=dict)
+    index: MeterIndex = NO_METERS
+    _numbers: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
+    _atom_of: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
     @classmethod
-    def of(cls, grants: Iterable[Grant]) -> Self:
-        kept: list[Grant] = []
-        for grant in grants:
-            if grant not in kept:
-                kept.append(grant)
-        return cls(tuple(kept), {meter: grant.members.get(meter) for grant in kept for meter in grant.active})
+    def of(cls, grants: Iterable[Grant], index: MeterIndex = NO_METERS) -> Self:
+        """`index` saves days of the same meters an index each."""
+        return cls().knowing(index).after(*grants)
 
-    def after(self, grant: Grant) -> "Day":
-        """This day with one more grant. A repeated grant changes nothing."""
-        if grant in self.grants:
+    def knowing(self, meters: MeterIndex | Iterable[MeterId]) -> Self:
+        """The same day, its arrays long enough for these meters."""
+        index = meters if isinstance(meters, MeterIndex) else self.index.including(meters)
+        more = len(index) - len(self.index)
+        if not more:
             return self
-        pins = {meter: grant.members.get(meter) for meter in grant.active}
-        return Day((*self.grants, grant), {**self.pins, **pins})
+        return type(self)(
+            index,
+            np.concatenate((self._numbers, np.full(more, _NEVER_ASKED, dtype=np.int8))),
+            np.concatenate((self._atom_of, np.full(more, _NO_ATOM, dtype=np.int32))),
+        )
+
+    def after(self, *grants: Grant) -> Self:
+        """This day with more grants. One that says nothing new changes nothing."""
+        known = self.knowing(meter for grant in grants for meter in grant.active)
+        return known.granted(*map(known.asked, grants))
+
+    @property
+    def pins(self) -> dict[MeterId, int | None]:
+        """Of each meter that was asked for: the number of its report that counts, or None where it was left out."""
+        asked = np.flatnonzero(self._numbers != _NEVER_ASKED)
+        numbers = (None if number == _LEFT_OUT else number for number in self._numbers[asked].tolist())
+        return dict(zip(self.index.meters(asked), numbers, strict=True))
+
+    def asked(self, grant: Grant) -> _Asked:
+        """By the index, which knows the cohort."""
+        number = grant.members.get
+        numbers = (number(meter, _LEFT_OUT) for meter in grant.active)
+        return _Asked(self.index.places(grant.active), np.fromiter(numbers, np.int8, len(grant.active)))
+
+    def granted(self, *asked: _Asked) -> Self:
+        draft = _Draft(self)
+        for one in asked:
+            draft.add(one)
+        return type(self)(self.index, draft.numbers, draft.atom_of) if draft.changed else self
+
+    def contradicts(self, asked: _Asked) -> bool:
+        """Whether a meter of the cohort is pinned otherwise."""
+        pinned = self._numbers[asked.places]
+        return bool(((pinned != _NEVER_ASKED) & (pinned != asked.numbers)).any())
 
     def atoms(self) -> list[Atom]:
         """The finest parts that the granted cohorts cut the meters into."""
-        cohorts_of: dict[MeterId, int] = {}
-        for position, grant in enumerate(self.grants):
-            for meter in grant.active:
-                cohorts_of[meter] = cohorts_of.get(meter, 0) | 1 << position
-        parts: dict[int, set[MeterId]] = {}
-        for meter, cohorts in cohorts_of.items():
-            parts.setdefault(cohorts, set()).add(meter)
-        return [
-            Atom(frozenset(part), frozenset(meter for meter in part if self.pins[meter] is not None))
-            for part in parts.values()
-        ]
+        return self._atoms(np.flatnonzero(self._atom_of))
+
+    def atoms_with(self, meters: Iterable[MeterId]) -> list[Atom]:
+        """Those that at least one of the meters is in."""
+        wanted = np.zeros(len(self.sizes.active), dtype=np.bool_)
+        wanted[self._atom_of[self.index.known(meters)]] = True
+        wanted[_NO_ATOM] = False
+        return self._atoms(np.flatnonzero(wanted[self._atom_of]))
+
+    def atoms_since(self, before: "Day") -> list[Atom]:
+        """Those whose counted meters were no atom's in `before`, which is this day with fewer grants."""
+        counted = np.flatnonzero(self._numbers >= 0)
+        known = before.knowing(self.index)
+        old, new = known._atom_of[counted], self._atom_of[counted]
+        # Its atom can only have been cut since: if as many are counted in it, it is the same.
+        unlike = (old == _NO_ATOM) | (known.sizes.present[old] != self.sizes.present[new])
+        chosen = np.zeros(len(self.sizes.active), dtype=np.bool_)
+        chosen[new[unlike]] = True
+        return self._atoms(np.flatnonzero(chosen[self._atom_of]))
+
+    @cached_property
+    def sizes(self) -> _Sizes:
+        """By atom; the first entry is of no atom."""
+        active = np.bincount(self._atom_of, minlength=1)
+        return _Sizes(active, np.bincount(self._atom_of[self._numbers >= 0], minlength=len(active)))
+
+    def sizes_told(self, before: "Day", asked: _Asked) -> _Sizes:
+        """Of the atoms that granting what was asked to `before` made, and of all others inside its cohort."""
+        atoms = np.union1d(self._atom_of[asked.places], before._atom_of[asked.places])
+        return self.sizes.of(atoms[atoms != _NO_ATOM])
+
+    def _atoms(self, places: Places) -> list[Atom]:
+        """Of whole atoms' meters."""
+        ordered = places[np.argsort(self._atom_of[places], kind="stable")]
+        cuts = np.flatnonzero(np.diff(self._atom_of[ordered])) + 1
+        return [self._atom(part) for part in np.split(ordered, cuts) if part.size]
+
+    def _atom(self, places: Places) -> Atom:
+        present = places[self._numbers[places] >= 0]
+        return Atom(frozenset(self.index.meters(places)), frozenset(self.index.meters(present)))
+
+
+class _Draft:
+    """Arrays of a day that are being written."""
+
+    def __init__(self, day: Day) -> None:
+        self.numbers = day._numbers.copy()
+        self.atom_of = day._atom_of.copy()
+        self._active = day.sizes.active.copy()
+        self.changed = False
+
+    def add(self, asked: _Asked) -> None:
+        cut = self._cut(asked.places)
+        self.changed |= cut or not np.array_equal(self.numbers[asked.places], asked.numbers)
+        self.numbers[asked.places] = asked.numbers
+
+    def _cut(self, places: Places) -> bool:
+        """Make an atom of its own of what the cohort has of each atom, and of those who were never asked for."""
+        atoms, part = np.unique(self.atom_of[places], return_inverse=True)
+        sizes = np.bincount(part, minlength=len(atoms))
+        new = (atoms == _NO_ATOM) | (sizes < self._active[atoms])
+        renamed = atoms.copy()
+        renamed[new] = len(self._active) + np.arange(np.count_nonzero(new))
+        self.atom_of[places] = renamed[part]
+        self._active[atoms[new]] -= sizes[new]
+        self._active = np.concatenate((self._active, sizes[new]))
+        return bool(new.any())
 
 
 def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int) -> Day:
@@ -73,23 +187,20 @@ def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int) ->
         raise NobodyReported("no member of the cohort reported in time")
     if len(question.members) > largest_group:
         raise GroupTooLarge(f"{len(question.members)} members are more than {largest_group}")
-    if any(day.pins.get(meter, kept) != kept for meter, kept in _pins(question)):
+    day = day.knowing(question.active)
+    asked = day.asked(question)
+    if day.contradicts(asked):
         raise PinnedOtherwise("a meter of the cohort was counted otherwise in an earlier statement of that day")
-    _check_size(Atom(question.active, frozenset(question.members)), policy, "the group")
-    after = day.after(question)
-    for atom in after.atoms():
-        if atom.present:
-            _check_size(atom, policy, "a group that would follow from earlier releases")
+    _check_sizes(_Sizes(np.array([len(question.active)]), np.array([len(question.members)])), policy, "the group")
+    after = day.granted(asked)
+    _check_sizes(after.sizes_told(day, asked), policy, "a group that would follow from earlier releases")
     return after
 
 
-def _pins(grant: Grant) -> Iterable[tuple[MeterId, int | None]]:
-    return ((meter, grant.members.get(meter)) for meter in grant.active)
-
-
-def _check_size(atom: Atom, policy: Policy, what: str) -> None:
-    present, active = len(atom.present), len(atom.active)
-    if present < policy.least_group:
+def _check_sizes(sizes: _Sizes, policy: Policy, what: str) -> None:
+    """Of every group in which anybody was counted."""
+    active, present = sizes.of(np.flatnonzero(sizes.present))
+    if (present < policy.least_group).any():
         raise GroupTooSmall(f"{what} has fewer than {policy.least_group} members")
-    if 100 * present < policy.coverage_percent * active:
+    if (100 * present < policy.coverage_percent * active).any():
         raise CoverageTooLow(f"less than {policy.coverage_percent} % of {what}'s active roster reported")

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from nacl.signing import SigningKey
 from pydantic import Field
 
@@ -55,7 +56,9 @@ class TotalStatement(Message):
             raise MalformedMessage("numbers are sorted by member, each once, 0 left out")
         if not numbers.keys() <= set(chosen):
             raise MalformedMessage("a number is given for a meter that is not a member")
-        return {active[position]: numbers.get(position, 0) for position in chosen}
+        members = dict.fromkeys((active[position] for position in chosen), 0)
+        members.update((active[position], number) for position, number in self.numbers)
+        return members
 
     def item(self, members: Mapping[MeterId, int]) -> Digest:
         """What attempts are counted by: who, which reports of theirs, which functional; not how it was put."""
@@ -75,17 +78,17 @@ class TotalStatement(Message):
 
 def positions_to_bits(positions: Iterable[int], count: int) -> bytes:
     """Bitmap over `count` places, lowest bit of the first byte first."""
-    bits = bytearray(-(-count // 8))
-    for position in positions:
-        bits[position // 8] |= 1 << position % 8
-    return bytes(bits)
+    chosen = np.zeros(count, dtype=np.bool_)
+    chosen[list(positions)] = True
+    return np.packbits(chosen, bitorder="little").tobytes()
 
 
 def bits_to_positions(bits: bytes, count: int) -> list[int]:
     """Inverse of `positions_to_bits`. Raises MalformedMessage for a wrong length or bits beyond `count`."""
-    if len(bits) != -(-count // 8) or int.from_bytes(bits, "little") >> count:
+    chosen = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")
+    if len(bits) != -(-count // 8) or chosen[count:].any():
         raise MalformedMessage("the bitmap of members does not fit the roster")
-    return [position for position in range(count) if bits[position // 8] >> position % 8 & 1]
+    return np.flatnonzero(chosen).tolist()
 
 
 class Approval(Message):

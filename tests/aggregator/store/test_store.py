@@ -189,6 +189,9 @@ async def test_log_appends_only_where_it_ends(store: Store, region: str) -> None
     assert not await store.append(region, 3, [b"b"])
     assert await store.append(region, 2, [b"%d" % index for index in range(5_000)])
     assert await store.read_log(region) == [b"a", b"\x00", *(b"%d" % index for index in range(5_000))]
+    assert await store.read_log(region, 4_999) == [b"4997", b"4998", b"4999"]
+    assert await store.read_log(region, 5_002) == []
+    assert await store.read_entry(region, 1) == b"\x00"
 
 
 async def test_one_of_many_appends_wins(store: Store, region: str) -> None:

@@ -1,0 +1,81 @@
+"""The set rules at scale: what one party spends on a question, beside releases of the same channel and day.
+
+The peer keeps plain sets and works everything out anew at each question. Measured figures: `docs/set-rules.md`.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+
+from tests.policy import naive
+
+from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
+from wattseal.policy.pack import trial_policy
+from wattseal.policy.sets import Day, Grant, permit_set
+from wattseal.protocol.ids import MeterId
+
+LEAF, INNER, REGION = 20, 400, 16_000
+LIMIT_MS = 50
+EDGES = (0, 1_000, 2_000, 4_000, 100_000)
+POLICY = trial_policy()
+
+
+def main() -> None:
+    print(f"one question; at most {LIMIT_MS} ms of rules and dominance   [ratio to plain sets]")
+    for meters, releases in ((1_000, 1), (1_000, 50), (10_000, 500), (100_000, 1), (100_000, 1_000), (100_000, 5_000)):
+        _measure(meters, releases)
+
+
+def _measure(meters: int, releases: int) -> None:
+    *earlier, question = _questions(meters, releases + 1)
+    day = Day.of(earlier)
+    sets = OpenedSets().after(*map(_opened, earlier))
+
+    def ask() -> None:
+        after = permit_set(day, question, POLICY, REGION)
+        after.atoms_since(day)
+
+    def dominance() -> None:
+        check_dominance(_opened(question), sets, EDGES, POLICY.largest_share_percent)
+
+    def plain() -> None:
+        naive.check_set(earlier, question, POLICY, REGION)
+        naive.check_dominance(_opened(question), map(_opened, earlier), EDGES, POLICY.largest_share_percent)
+
+    ours = [_milliseconds(ask, 9), _milliseconds(dominance, 9)]
+    ratio = sum(ours) / _milliseconds(plain, 1)
+    verdict = "met" if sum(ours) <= LIMIT_MS else "MISSED"
+    print(
+        f"  {meters:7,} meters, {releases:5,} releases, a question of {len(question.active):6,}:"
+        f" sets {ours[0]:7.2f} ms, dominance {ours[1]:7.2f} ms  [{ratio:8.5f}] {verdict}"
+    )
+
+
+def _questions(meters: int, count: int) -> Iterator[Grant]:
+    """Leaves, then inner nodes, then a whole region; in every third leaf one meter has not reported."""
+    town = [MeterId(f"m{number:06}") for number in range(meters)]
+    silent = set(town[:: 3 * LEAF])
+    cohorts = (town[first : first + size] for size in (LEAF, INNER) for first in range(0, meters, size))
+    for cohort in [*itertools.islice(cohorts, count - 1), town[:REGION]]:
+        yield Grant(frozenset(cohort), dict.fromkeys((meter for meter in cohort if meter not in silent), 0))
+
+
+def _opened(grant: Grant) -> Opened:
+    count = len(grant.members)
+    return Opened(frozenset(grant.members), (0, count, 0, 0, 0), 900 * count)
+
+
+def _milliseconds(action: Callable[[], object], rounds: int) -> float:
+    times: Sequence[float] = [_seconds(action) for _ in range(rounds)]
+    return median(times) * 1e3
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What the aggregator remembers of totals, day by day: its logs, as the set rules want to see them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fastapi.concurrency import run_in_threadpool
+
+from wattseal.aggregator.logs import totals_log
+from wattseal.aggregator.store import Store
+from wattseal.edge.registry import Registry
+from wattseal.policy.meter_index import NO_METERS
+from wattseal.policy.questions import grant_of
+from wattseal.policy.sets import Day
+from wattseal.protocol.ids import Channel, CohortId, RegionId, Window
+from wattseal.protocol.statement import Answer, TotalStatement
+
+MOST_DAYS = 256
+"""More than a billing cycle has, in both channels and beside its neighbors. Each takes 5 bytes a meter."""
+
+
+class Answered(NamedTuple):
+    """What follows from the first entries of a day's log, and where the answer about each cohort stands."""
+
+    entries: int
+    day: Day
+    places: dict[tuple[RegionId, CohortId], int]
+
+
+class Days:
+    """Reads each entry of a log once, but for days that nobody asked about for long.
+
+    The log is the truth, and other workers append to it: every look begins with the entries that are new.
+    """
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store, self._registry = store, registry
+        self._kept: OrderedDict[tuple[Channel, Window], Answered] = OrderedDict()
+        self._index = NO_METERS
+
+    async def at(self, channel: Channel, window: Window) -> Answered:
+        """As the log has it now. The same day while there is nothing new."""
+        place = (channel, window)
+        known = self._kept.get(place) or Answered(0, Day().knowing(self._index), {})
+        if entries := await self._store.read_log(totals_log(channel, window), known.entries):
+            known = await run_in_threadpool(self._learn, known, entries)
+        # Whoever looked at the same time may have seen more.
+        self._keep(place, max(known, self._kept.pop(place, known), key=lambda answered: answered.entries))
+        return known
+
+    def _learn(self, known: Answered, entries: Sequence[bytes]) -> Answered:
+        statements = [TotalStatement.from_bytes(Answer.from_bytes(entry).statement) for entry in entries]
+        grants = (grant_of(one, self._registry.roster_named(one.roster_digest)) for one in statements)
+        # Of several answers about one cohort the first stands.
+        numbered = reversed(list(enumerate(statements, known.entries)))
+        places = {(one.region, one.cohort): number for number, one in numbered}
+        return Answered(known.entries + len(entries), known.day.after(*grants), {**places, **known.places})
+
+    def _keep(self, place: tuple[Channel, Window], known: Answered) -> None:
+        self._kept[place] = known
+        # Days of the same meters share one index.
+        self._index = max(self._index, known.day.index, key=len)
+        if len(self._kept) > MOST_DAYS:
+            self._kept.popitem(last=False)
