@@ -32,6 +32,7 @@ class _Source:
     """Reads of no use: only their names and days matter."""
 
     meters: tuple[str, ...] = ("a", "b", "c d")
+    customers = frozenset[str]()
     interval_minutes = 60
     first_day = FIRST
     last_day = LAST

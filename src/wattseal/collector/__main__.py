@@ -40,6 +40,10 @@ Library = Annotated[
         "--backend", help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."
     ),
 ]
+Mode = Annotated[str, typer.Option(help="amount: charges in cents; determinants: sums of energy.")]
+Territory = Annotated[str | None, typer.Option(help="Baseline territory of the customer.")]
+Program = Annotated[str | None, typer.Option(help="Program of the tariff's that the customer is in.")]
+Therms = Annotated[str | None, typer.Option(help="The cycle's therm factor, for gas.")]
 DEFAULT_DIR = Path("wattseal-data")
 REGION = "region-1"
 
@@ -68,7 +72,7 @@ def demo(
 @cli.command()
 def run(
     reads: Annotated[list[Path], typer.Option(help="Interval file; further files may follow as arguments.")],
-    out: Annotated[Path, typer.Option(help="Directory for totals.csv, report.html and load.png.")],
+    out: Annotated[Path, typer.Option(help="Directory for totals.csv, report.html, load.png and bills.")],
     more: Annotated[list[Path] | None, typer.Argument(help="Further interval files.")] = None,
     interval: Annotated[
         int | None, typer.Option(help="15, 30 or 60 minutes, of gas 60 or 1440; found from the reads if absent.")
@@ -85,13 +89,28 @@ def run(
     ] = None,
     unit: Annotated[str | None, typer.Option(help="10Wh or 100Wh, for large customers.")] = None,
     neighbors: Annotated[int, typer.Option(min=0, help="Simulated meters beside yours.")] = 0,
+    tariff: Annotated[
+        str | None, typer.Option(help="Bill your meters under it: a file (TOML, OpenEI's JSON), or a sheet's name.")
+    ] = None,
+    cycle: Annotated[
+        list[str] | None,
+        typer.Option(help="FIRST..AFTER: a billing cycle of local dates; each whole calendar month if absent."),
+    ] = None,
+    cycle_timezone: Annotated[
+        str | None, typer.Option(help="Of billing cycles; --timezone, or a sheet's own, if absent.")
+    ] = None,
+    mode: Mode = "amount",
+    territory: Territory = None,
+    program: Program = None,
+    therms_per_ccf: Therms = None,
     policy: PolicyFile = None,
     backend: Library = Backend.OURS,
     as_json: Json = False,
 ) -> None:
-    """The whole chain on your own interval files: encrypt, upload, add, open, compare with the plain sums."""
+    """The whole chain on your own interval files: encrypt, upload, add, bill, open, compare with the plain reads."""
     from wattseal.collector.run import RunOptions
     from wattseal.collector.run import run as order
+    from wattseal.collector.trial_bills import billing_of
 
     suite = _suite(scheme, backend)
     given = {"--interval": interval, "--days": days, "--timezone": timezone, "--stamps": stamps, "--unit": unit}
@@ -99,7 +118,14 @@ def run(
         given["--registers"] = str(registers.absolute())
     words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     words += [word for pair in column or [] for word in ("--map", pair)]
-    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, suite, backend, tuple(words))
+    billed = {"--cycle": cycle, "--cycle-timezone": cycle_timezone, "--territory": territory, "--program": program}
+    billing = None
+    if tariff is not None:
+        zone = timezone if cycle_timezone is None else cycle_timezone
+        billing = billing_of(tariff, zone, (territory, program), mode, tuple(cycle or ()), therms_per_ccf)
+    elif useless := [name for name, value in (billed | {"--therms-per-ccf": therms_per_ccf}).items() if value]:
+        raise UsageError(f"{useless[0]} is for bills: --tariff names what they are made by")
+    options = RunOptions((*reads, *(more or ())), out, neighbors, policy, suite, backend, tuple(words), billing)
     _show(order(options, _console()), as_json)
 
 
@@ -197,11 +223,11 @@ def bill(
     tariff: Annotated[
         str | None, typer.Option(help="Your copy: a file (TOML, or OpenEI's JSON), or a sheet's name such as E-TOU-C.")
     ] = None,
-    mode: Annotated[str, typer.Option(help="amount: charges in cents; determinants: sums of energy.")] = "amount",
+    mode: Mode = "amount",
     timezone: Annotated[str | None, typer.Option(help="Of the cycle; a sheet's own if absent.")] = None,
     region: Region = REGION,
-    territory: Annotated[str | None, typer.Option(help="Baseline territory of the customer.")] = None,
-    program: Annotated[str | None, typer.Option(help="Program of the tariff's that the customer is in.")] = None,
+    territory: Territory = None,
+    program: Program = None,
     accounts: Annotated[
         Path | None, typer.Option(help="CSV file with columns meter and account: the account's meters share the bill.")
     ] = None,
@@ -209,7 +235,7 @@ def bill(
         Path | None, typer.Option(help="Earlier bill of this cycle (its --json), which this one takes the place of.")
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Of the reads of class large: Wh, 10Wh or 100Wh.")] = None,
-    therms_per_ccf: Annotated[str | None, typer.Option(help="The cycle's therm factor, for gas.")] = None,
+    therms_per_ccf: Therms = None,
     directory: Directory = DEFAULT_DIR,
     out: Annotated[Path | None, typer.Option(help="Directory for bills.csv, and the bill as a page and JSON.")] = None,
     as_json: Json = False,
@@ -318,7 +344,7 @@ _ROLES = {"aggregator": "wattseal.aggregator", "keyserver": "wattseal.keyserver"
 def _become(module: str, words: Sequence[str]) -> None:
     import os
 
-    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *words])  # noqa: S606
 
 
 def main() -> None:

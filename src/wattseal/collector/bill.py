@@ -1,29 +1,24 @@
 """`wattseal bill`: one bill from services that run, as text, JSON, CSV and a page to print."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from wattseal.collector.bill_files import bill_json, bills_csv, described, read_accounts, read_cancelled
+from wattseal.collector.bill_files import bill_json, bills_csv, described, page_name, read_accounts, read_cancelled
+from wattseal.collector.bill_options import mode_of, sheet_named, therms_of, zone_for
 from wattseal.collector.bill_page import bill_page
 from wattseal.collector.bill_terms import Account, Terms
 from wattseal.collector.bills import Settled, Unbilled
 from wattseal.collector.client import Client
-from wattseal.collector.run import check_out
+from wattseal.collector.out import check_out
 from wattseal.edge.private_files import write_private
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.tariff.bill import Customer, parse_cycle
-from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.files import load_tariff
 from wattseal.protocol.tariff.model import Tariff
-from wattseal.protocol.tariff.toml_file import packaged
-
-SHEETS_ZONE: Final = "America/Los_Angeles"
-"""Where the sheets that come with the package are valid."""
 
 
 @dataclass(frozen=True)
@@ -56,33 +51,36 @@ def bill(options: BillOptions) -> dict[str, Any]:
     Raises UsageError for options that cannot be used, before anything is asked; Refused if the rules or the opening
     say no.
     """
-    mode, unit, therms = _mode(options.mode), _unit(options.unit), _therms(options.therms_per_ccf)
+    mode, unit, therms = mode_of(options.mode), _unit(options.unit), therms_of(options.therms_per_ccf)
     if options.out is not None:
         check_out(options.out)
     meters = _meters(options)
     with Client.of_directory(options.directory.absolute()) as client:
         tariff = _tariff(options.tariff, client)
-        cycle = parse_cycle(options.cycle, _zone(options.timezone, tariff))
+        cycle = parse_cycle(options.cycle, zone_for(options.timezone, tariff))
         cancels = None if options.cancels is None else read_cancelled(options.cancels, meters, cycle)
         terms = Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms)
         accounts = {meter: Account(name, options.customer, cancels) for meter, name in meters.items()}
         (found,) = client.bills(accounts, terms, region=options.region)
     if isinstance(found, Unbilled):
         raise found.error
-    files = [] if options.out is None else write_bill(found, options.out)
+    files = [] if options.out is None else write_bills([found], options.out)
     return {**described(found), "files": [str(file) for file in files]}
 
 
-def write_bill(found: Settled, out: Path) -> list[Path]:
-    """bills.csv, the bill's page and its JSON, each whole or not at all, for its owner's eyes only."""
-    name = f"bill-{found.meters[0]}-{found.bill.cycle.first}"
-    files = {
-        out / "bills.csv": bills_csv([found]),
-        out / f"{name}.html": bill_page(found),
-        out / f"{name}.json": bill_json(found),
-    }
+def write_bills(found: Sequence[Settled | Unbilled], out: Path, pages: str = "") -> list[Path]:
+    """bills.csv, and each bill's page and JSON in the directory `pages` of `out`: each whole or not at all.
+
+    They are for their owner's eyes only.
+    """
+    files = {out / "bills.csv": bills_csv(found)}
+    for one in found:
+        if isinstance(one, Settled):
+            files[out / pages / f"{page_name(one)}.html"] = bill_page(one)
+            files[out / pages / f"{page_name(one)}.json"] = bill_json(one)
     for path, content in files.items():
         try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             write_private(path, content)
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}") from None
@@ -104,7 +102,7 @@ def _tariff(source: str | None, client: Client) -> Tariff:
     if source is not None:
         return load_tariff(source)
     listed = client.tariffs()
-    sheets = [(sheet, one.get("digest")) for one in listed if (sheet := _sheet(one.get("name", ""))) is not None]
+    sheets = [(sheet, one.get("digest")) for one in listed if (sheet := sheet_named(one.get("name", ""))) is not None]
     found = [sheet for sheet, digest in sheets if to_base64(sheet.fingerprint) == digest]
     if len(found) != 1:
         names = ", ".join(f"{one.get('name')} {one.get('revision')}" for one in listed)
@@ -112,39 +110,8 @@ def _tariff(source: str | None, client: Client) -> Tariff:
     return found[0]
 
 
-def _sheet(name: str) -> Tariff | None:
-    try:
-        return packaged(name)
-    except UsageError:
-        return None
-
-
-def _zone(given: str | None, tariff: Tariff) -> str:
-    """Raises UsageError rather than guess at where hours begin."""
-    if given is not None:
-        return given
-    sheet = _sheet(tariff.name)
-    if sheet is None or sheet.fingerprint != tariff.fingerprint:
-        raise UsageError(f"--timezone is needed: tariff {tariff.name} is not a sheet of the package")
-    return SHEETS_ZONE
-
-
-def _mode(text: str) -> Mode:
-    try:
-        return Mode(text)
-    except ValueError:
-        raise UsageError(f"--mode is {' or '.join(Mode)}, not '{text}'") from None
-
-
 def _unit(text: str | None) -> Unit | None:
     try:
         return None if text is None else Unit(text)
     except ValueError:
         raise UsageError(f"--unit is {', '.join(Unit)}, not '{text}'") from None
-
-
-def _therms(text: str | None) -> Decimal | None:
-    try:
-        return None if text is None else Decimal(text)
-    except InvalidOperation:
-        raise UsageError(f"--therms-per-ccf is a decimal such as 1.034, not '{text}'") from None

@@ -147,6 +147,11 @@ def _amounts(bill: Bill) -> dict[str, Any]:
     }
 
 
+def page_name(found: Settled) -> str:
+    """Of the files of one bill, without an ending."""
+    return f"bill-{found.meters[0]}-{found.bill.cycle.first}"
+
+
 def utc(minute: int) -> str:
     return datetime.fromtimestamp(60 * minute, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

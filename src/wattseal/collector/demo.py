@@ -13,7 +13,8 @@ from rich.console import Console
 
 from wattseal.collector.client import Client, statement_of
 from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR, UNBLINDER, Places
-from wattseal.collector.run import check_out, finish
+from wattseal.collector.out import check_out
+from wattseal.collector.run import Told, finish
 from wattseal.collector.story import Attempt, Refusal
 from wattseal.collector.trial import REGION, dates_between, open_trial
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
@@ -46,7 +47,7 @@ def demo(out: Path, first_date: str, console: Console) -> dict[str, Any]:
                 attempts = _Cheats(trial.places, client, dates[0]).all()
             with trial.stage("adding ciphertexts, opening totals"):
                 totals = trial.ask(client, facts["cohorts"], dates, facts["channels"])
-        return finish(trial, "A day of a simulated town", facts, sent, totals, attempts, out)
+        return finish(trial, facts, sent, Told("A day of a simulated town", totals, [], attempts), out)
 
 
 class _Cheats:

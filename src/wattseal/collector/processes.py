@@ -136,4 +136,4 @@ class Service:
 
 
 def _command(role: str, *arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", f"wattseal.{role}", *map(str, arguments)]
+    return [sys.executable, "-P", "-m", f"wattseal.{role}", *map(str, arguments)]

@@ -14,6 +14,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree.ElementTree import Element
 
+from wattseal.collector.bills_section import bills_headline, bills_section
 from wattseal.collector.markup import bar, element, figure, scrolling, table, to_html
 from wattseal.collector.pictures import LINE_DAYS, Curve, load_picture, seen_picture, span
 from wattseal.collector.reasons import reason
@@ -50,6 +51,7 @@ def write_report(story: Story, directory: Path) -> tuple[Path, Path]:
     parts = {
         "facts": _facts(story, opened),
         "load": _load(picture, largest, curves),
+        "bills": bills_section(story),
         "seen": _seen(story, largest),
         "released": _released(story, opened),
         "refused": _refused(story),
@@ -98,10 +100,10 @@ def _headline(story: Story, opened: Sequence[_Opened]) -> str:
     )
     intervals = sum(len(one.read) for one in opened)
     if story.checked == intervals > 0:
-        return f"{asked} Each of the {intervals:,} released interval totals equals the sum of the plain reads."
-    if intervals:
-        return f"{asked} {story.checked:,} of {intervals:,} released interval totals were compared with the plain sums."
-    return asked
+        asked += f" Each of the {intervals:,} released interval totals equals the sum of the plain reads."
+    elif intervals:
+        asked += f" {story.checked:,} of {intervals:,} released interval totals were compared with the plain sums."
+    return f"{asked} {bills_headline(story)}".rstrip()
 
 
 def _facts(story: Story, opened: Sequence[_Opened]) -> list[Element]:
@@ -112,6 +114,8 @@ def _facts(story: Story, opened: Sequence[_Opened]) -> list[Element]:
         "totals refused": len(story.refused),
         "interval totals checked, equal to the plain sums": story.checked,
     }
+    if story.bills:
+        facts["bills checked, equal to those of the plain reads"] = story.checked_bills
     boxes = (element("div", element("dt", name), element("dd", f"{value:,}")) for name, value in facts.items())
     return [element("dl", *boxes, kind="facts")]
 

@@ -6,8 +6,14 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattseal.collector.bills import Settled, Unbilled
+
 if TYPE_CHECKING:
     import polars as pl
+
+Found = Settled | Unbilled
+BILL_PAGES = "bills"
+"""The directory of bills' pages, beside the report."""
 
 
 class Quantity(NamedTuple):
@@ -68,7 +74,10 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Story:
-    """`checked` counts the released interval totals that were compared with plain sums and found equal."""
+    """`checked` counts the released interval totals that were compared with plain sums and found equal.
+
+    `checked_bills` counts the bills that were compared with those of the plain reads and found equal.
+    """
 
     title: str
     region: str
@@ -82,6 +91,8 @@ class Story:
     attempts: tuple[Attempt, ...]
     stages: tuple[Stage, ...]
     checked: int
+    bills: tuple[Found, ...] = ()
+    checked_bills: int = 0
 
     @property
     def released(self) -> tuple[TotalOutcome, ...]:
@@ -90,3 +101,11 @@ class Story:
     @property
     def refused(self) -> tuple[TotalOutcome, ...]:
         return tuple(total for total in self.totals if total.refusal is not None)
+
+    @property
+    def settled(self) -> tuple[Settled, ...]:
+        return tuple(bill for bill in self.bills if isinstance(bill, Settled))
+
+    @property
+    def unbilled(self) -> tuple[Unbilled, ...]:
+        return tuple(bill for bill in self.bills if isinstance(bill, Unbilled))

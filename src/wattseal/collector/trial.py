@@ -21,7 +21,8 @@ from wattseal.collector import deployment
 from wattseal.collector.client import Client, frame
 from wattseal.collector.deployment import AGGREGATOR, UNBLINDER, Deployment, Places
 from wattseal.collector.processes import order
-from wattseal.collector.story import Quantity, Refusal, Stage, TotalOutcome
+from wattseal.collector.story import Found, Quantity, Refusal, Stage, TotalOutcome
+from wattseal.collector.trial_bills import Billing, TrialBills
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
@@ -29,6 +30,7 @@ from wattseal.policy.pack import Policy
 from wattseal.protocol.errors import Contradiction, Refused, UsageError
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Suite
 from wattseal.protocol.statement import TotalQuestion
+from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import parse_window
 
 REGION = "region-1"
@@ -59,6 +61,7 @@ class Trial:
     backend: Backend = Backend.OURS
     stages: list[Stage] = field(default_factory=list)
     rosters: list[Path] = field(default_factory=list)
+    bills: TrialBills | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -67,11 +70,14 @@ class Trial:
         yield
         self.stages.append(Stage(name, time.monotonic() - begun))
 
-    def prepare(self, *reads: str | Path) -> dict[str, Any]:
+    def prepare(self, *reads: str | Path, billing: Billing | None = None) -> dict[str, Any]:
         """Make the fleet and its rosters; facts about the reads. Raises UsageError for reads that cannot be used."""
         place = ("--fleet", self.places.fleet, "--roster", self.places.roster, "--suite", str(int(self.suite)))
-        facts = order("meter_sim", "prepare", *place, *reads)
+        terms = () if billing is None else customers_of(billing.tariff)
+        facts = order("meter_sim", "prepare", *place, *terms, *reads)
         self.rosters = [Path(file) for file in facts["rosters"]]
+        if billing is not None:
+            self.bills = TrialBills(billing, facts, self.places.fleet / "plain_cycles.jsonl")
         return facts
 
     def check_size(self, meters: int) -> None:
@@ -91,11 +97,14 @@ class Trial:
                 deployment.create(self.places, self.suite)
             with self.stage("starting the aggregator and both halves of the key server"):
                 resources.enter_context(Deployment(self.places, self.policy_file, self.backend))
+                if self.bills is not None:
+                    install_tariff(self.places, self.bills.source)
                 install_rosters(self.places, self.rosters)
             with self.stage("encrypting, blinding, uploading"):
                 # The meters' side also writes down its plain sums.
                 sending = ("--plain-totals", self._plain_totals, "--backend", self.backend.value)
-                sent = Sent.of(send_fleet(self.places, *sending))
+                cycles = () if self.bills is None else self.bills.sending()
+                sent = Sent.of(send_fleet(self.places, *sending, *cycles))
             with self.stage("closing windows"):
                 close_windows(self.places, dates)
             yield resources.enter_context(Client.of_directory(self.places.directory)), sent
@@ -120,6 +129,17 @@ class Trial:
             if plain.get((cohort, start, channel)) != wh:
                 raise Contradiction(f"the released total of {cohort} at {start} is not the plain sum")
         return len(rows)
+
+    def ask_bills(self, client: Client) -> list[Found]:
+        """Every bill of every cycle; none if nothing is billed. Raises UsageError if no cycle is covered."""
+        if self.bills is None:
+            return []
+        with self.stage("weighing ciphertexts by the tariff, opening bills"):
+            return self.bills.ask(client)
+
+    def compare_bills(self, found: list[Found]) -> int:
+        """How many bills equal those from plain reads: all of them, or Contradiction is raised."""
+        return 0 if self.bills is None else self.bills.compare(found)
 
     @property
     def _plain_totals(self) -> Path:
@@ -151,6 +171,11 @@ def open_trial(
         yield Trial(Places(directory), policy, policy_file, console, suite, backend)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def customers_of(tariff: Tariff) -> tuple[str, ...]:
+    """Words for the meters' side: all accounts are billed under the tariff."""
+    return ("--tariff", tariff.name, "--customer-class", tariff.customer_class)
 
 
 def install_rosters(places: Places, files: Iterable[Path]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -72,12 +72,15 @@ def prepare(
     tariff_name: Annotated[
         str | None, typer.Option("--tariff", help="Name of the tariff that all accounts are billed under.")
     ] = None,
+    customer_class: Annotated[
+        str | None, typer.Option(help="residential, commercial or large; by the unit if absent.")
+    ] = None,
 ) -> None:
     """Make the meters' keys and the roster that names them; one more roster for each day of an exchange or move."""
     from wattseal.meter_sim.orders import Neighborhoods
     from wattseal.meter_sim.orders import prepare as order
     from wattseal.meter_sim.sources import SourceSettings
-    from wattseal.protocol.roster import Unit
+    from wattseal.protocol.roster import CustomerClass, Unit
 
     if not reads and not simulate:
         raise UsageError("give files with --reads, or a number of meters with --simulate")
@@ -85,6 +88,8 @@ def prepare(
         raise UsageError(f"--stamps is begin or end, not '{stamps}'")
     if commodity not in ("electricity", "gas"):
         raise UsageError(f"--commodity is electricity or gas, not '{commodity}'")
+    if customer_class not in (None, *get_args(CustomerClass)):
+        raise UsageError(f"--customer-class is residential, commercial or large, not '{customer_class}'")
     if unit not in list(Unit):
         raise UsageError(f"--unit is Wh, 10Wh or 100Wh, not '{unit}'")
     settings = SourceSettings(
@@ -103,7 +108,9 @@ def prepare(
     )
     neighborhoods = Neighborhoods(root=root, leaf_size=leaf_size, apart=apart)
     changes = _takeovers("--exchange", exchange or []), _takeovers("--move", move or [])
-    typer.echo(json.dumps(order(fleet, roster, region, suite, settings, neighborhoods, *changes, tariff_name)))
+    customers = cast(CustomerClass | None, customer_class)
+    facts = order(fleet, roster, region, suite, settings, neighborhoods, *changes, tariff_name, customers)
+    typer.echo(json.dumps(facts))
 
 
 @cli.command()
@@ -123,9 +130,11 @@ def send(
     faults: Annotated[Path | None, typer.Option(help="File of troubles (TOML): docs/faults.md.")] = None,
     windows_closed: Annotated[bool, typer.Option(help="Send what these troubles make late, too.")] = False,
     cycle: Annotated[
-        str | None, typer.Option(help="FIRST..AFTER: a billing cycle of local dates, sent in one report a meter.")
+        list[str] | None,
+        typer.Option(help="FIRST..AFTER: a billing cycle of local dates, sent in one report a meter; repeat for more."),
     ] = None,
-    cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycle.")] = "UTC",
+    cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycles.")] = "UTC",
+    plain_cycles: Annotated[Path | None, typer.Option(help="Also write the cycles' plain reads.")] = None,
 ) -> None:
     """Enrol with both halves, then seal and upload every day of reads, and a billing cycle's reads."""
     from wattseal.meter_sim.faults import load_faults
@@ -136,8 +145,8 @@ def send(
     log_to_stderr()
     peers = Peers(aggregator, decryptor, unblinder, tokens, trust)
     troubles = None if faults is None else load_faults(faults)
-    billed = None if cycle is None else parse_cycle(cycle, cycle_timezone)
-    how = Sending(plain_totals, patience, backend, troubles, windows_closed, billed)
+    billed = tuple(parse_cycle(one, cycle_timezone) for one in cycle or [])
+    how = Sending(plain_totals, patience, backend, troubles, windows_closed, billed, plain_cycles)
     typer.echo(json.dumps(order(fleet, peers, how)))
 
 

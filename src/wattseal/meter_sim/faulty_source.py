@@ -23,7 +23,8 @@ class Faulty:
     """
 
     def __init__(self, source: Source, plan: Plan, largest_wh: int, summary: FaultSummary) -> None:
-        self.meters, self.interval_minutes = source.meters, source.interval_minutes
+        self.meters, self.customers = source.meters, source.customers
+        self.interval_minutes = source.interval_minutes
         self.first_day, self.last_day, self.notes = source.first_day, source.last_day, source.notes
         self.commodity = source.commodity
         self.largest_read, self.largest_day = source.largest_read, source.largest_day

@@ -11,13 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from wattseal.cryptosystems.backend import Backend
-from wattseal.cryptosystems.ckks.scales import Cycle as CycleMinutes
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID, layout_for
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, read_private, sole_use
-from wattseal.meter_sim.cycles import CycleReads, CycleSealer, batches
+from wattseal.meter_sim.billed import BilledCycles, CycleLink
 from wattseal.meter_sim.days import Days, Troubles
 from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.fault_plan import Plan
@@ -25,6 +24,7 @@ from wattseal.meter_sim.fault_summary import FaultSummary
 from wattseal.meter_sim.faults import Faults
 from wattseal.meter_sim.faulty_link import FaultyLink, contradiction
 from wattseal.meter_sim.fleet import Fleet, Region, enrol, months_of
+from wattseal.meter_sim.plain_cycles import PlainCycles
 from wattseal.meter_sim.plain_totals import PlainTotals
 from wattseal.meter_sim.reads import ReplayError
 from wattseal.meter_sim.rosters import Homes, Installed, Takeovers, make_rosters, utility_key, write_rosters
@@ -32,19 +32,17 @@ from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.sources import Source, SourceSettings, open_source
 from wattseal.meter_sim.state import FleetState
 from wattseal.meter_sim.uploader import Uploader
-from wattseal.policy.bill_questions import segments_of
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import MalformedMessage, UsageError
 from wattseal.protocol.ids import CohortId, HalfRole, RegionId, Role, Suite, Window
 from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
-from wattseal.protocol.report import FlagReason, Report
+from wattseal.protocol.report import Report
 from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
-from wattseal.protocol.time import MINUTES_PER_DAY, window_date
+from wattseal.protocol.time import window_date
 from wattseal.protocol.trust import TrustAnchors
 
-_CYCLES_AT_ONCE = 500
 _SETTINGS, _ROSTERS = "settings", "rosters"
 # Canonical JSON has none.
 _BETWEEN_ROSTERS = b"\n"
@@ -98,15 +96,19 @@ def prepare(
     exchanges: Takeovers,
     moves: Takeovers,
     tariff: str | None = None,
+    customer_class: CustomerClass | None = None,
 ) -> dict[str, object]:
     """Make the fleet's keys and write its rosters for countersigning. Facts about the reads come back.
+
+    Without a `customer_class` customers are residential, or large where reads are counted in larger units.
 
     Raises UsageError for reads, exchanges or moves that cannot be used, and then leaves no state behind.
     """
     with _usable():
         source = open_source(settings)
     place = _region(region, suite, source, settings.unit)
-    customers: CustomerClass = "large" if place.unit.factor > 1 else "residential"
+    usual: CustomerClass = "large" if place.unit.factor > 1 else "residential"
+    customers = usual if customer_class is None else customer_class
     homes = Homes(source, neighborhoods.cohort_of(source.meters), exchanges, moves, customers, tariff)
     with sole_use(private_directory(directory), 0), FleetState(directory) as state:
         rosters = make_rosters(state, homes, place)
@@ -154,7 +156,8 @@ def _region(name: str, suite: int, source: Source, unit: Unit) -> Region:
 class Sending:
     """How a fleet's reads are sent. `faults` are its troubles; late ones leave once the windows are closed.
 
-    Of a billing `cycle`, each meter also sends its segments' reads in one report, if none of them is missing.
+    Of each billing cycle, every meter also sends its segments' reads in one report, if none of them is missing;
+    `plain_cycles` is where they are told to their owner.
     """
 
     plain_totals: Path | None
@@ -162,7 +165,8 @@ class Sending:
     backend: Backend
     faults: Faults | None
     windows_closed: bool
-    cycle: Cycle | None = None
+    cycles: tuple[Cycle, ...] = ()
+    plain_cycles: Path | None = None
 
 
 def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
@@ -188,48 +192,24 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         # By the names that homes have in the source: no home changes its cohort.
         totals = resources.enter_context(PlainTotals.open(how.plain_totals, state, first))
         days = Days(source, layout, place.unit, troubles)
-        cycle = None if how.cycle is None else _BilledCycle(how.cycle, rosters, place, state)
+        plain = resources.enter_context(PlainCycles.open(how.plain_cycles, state))
+        homes = installed.homes(state.meters())
+        billed = frozenset(meter for meter, home in homes.items() if home in source.customers)
+        way = CycleLink(state, place, notice.key_id, uploader)
+        cycles = BilledCycles(how.cycles, rosters, billed, way, plain)
         for parts in _with_progress(days):
             there = [installed.on_their_day(part) for part in parts]
             fleet.seal(there)
             uploader.send_pending()
             totals.add(parts)
-            if cycle is not None:
-                cycle.reads.add(there, cycle.meters)
+            cycles.add(there)
         return {
-            **({} if cycle is None else cycle.send(state, place, notice, uploader)),
+            **cycles.end(),
             "sealed_reports": fleet.sealed_reports,
             "sealed_bytes": fleet.sealed_bytes,
             "too_large": days.too_large,
             "outcomes": state.outcomes(),
             "troubles": {} if troubles is None else troubles.summary.counts(),
-        }
-
-
-class _BilledCycle:
-    """The fleet's part in one billing cycle."""
-
-    def __init__(self, cycle: Cycle, rosters: Sequence[Roster], region: Region, state: FleetState) -> None:
-        self.minutes = cycle.minutes
-        self.meters = {meter.name: meter.meter for meter in state.meters()}
-        parts = segments_of(rosters, self.minutes)
-        # No functional of less than a day may be opened; the aggregator does not take such segments.
-        billed = {
-            meter: [part for part in some if part[1] - part[0] >= MINUTES_PER_DAY] for meter, some in parts.items()
-        }
-        self.reads = CycleReads(billed, region.interval_minutes)
-
-    def send(self, state: FleetState, region: Region, notice: KeyNotice, uploader: Uploader) -> dict[str, object]:
-        sealer = CycleSealer(state, region, notice.key_id, CycleMinutes(*self.minutes))
-        parts = self.reads.parts()
-        whole = [part for part in parts if not (part.reasons == FlagReason.MISSING).any()]
-        for some in batches(whole, _CYCLES_AT_ONCE):
-            sealer.seal(some)
-            uploader.send_pending()
-        return {
-            "cycle_reports": sealer.sealed_reports,
-            "cycle_bytes": sealer.sealed_bytes,
-            "incomplete_cycles": len(parts) - len(whole),
         }
 
 

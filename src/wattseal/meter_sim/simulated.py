@@ -48,6 +48,7 @@ class Simulation:
     def __init__(self, span: Span) -> None:
         self.span = span
         self.meters = tuple(f"meter-{ordinal:05d}" for ordinal in span.ordinals)
+        self.customers = frozenset(self.meters)
         self.interval_minutes = span.interval_minutes
         self.first_day, self.last_day = span.first_day, span.first_day + span.days - 1
 

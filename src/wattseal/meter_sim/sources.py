@@ -54,10 +54,11 @@ class Source(Protocol):
     """Reads of named meters, day by day.
 
     `notes` count what their reader should know of. `largest_read` of an interval and `largest_day` of a meter are
-    those of files; a simulation fits the default layouts.
+    those of files; a simulation fits the default layouts. `customers` are the meters that are no neighbors.
     """
 
     meters: tuple[str, ...]
+    customers: frozenset[str]
     commodity: Commodity
     interval_minutes: int
     first_day: int
@@ -117,6 +118,7 @@ class _WithNeighbors:
         self._replay, self._seed = replay, settings.seed
         self._neighbors = tuple(f"neighbor-{ordinal:05d}" for ordinal in range(settings.simulated))
         self.meters = tuple(sorted((*replay.meters, *self._neighbors)))
+        self.customers = frozenset(replay.meters)
         self.interval_minutes = replay.interval_minutes
         self.first_day, self.last_day = replay.first_day, replay.last_day
         self.commodity, self.largest_read, self.largest_day = (
@@ -171,7 +173,7 @@ class _WithRegisters:
         self._source, self._registers = source, open_registers(path)
         if not self._registers.meters & {*source.meters}:
             raise ReplayError(f"{path}: none of its meters is one of the reads'")
-        self.meters, self.commodity = source.meters, source.commodity
+        self.meters, self.customers, self.commodity = source.meters, source.customers, source.commodity
         self.interval_minutes = source.interval_minutes
         self.largest_read, self.largest_day = source.largest_read, source.largest_day
         self.first_day, self.last_day = source.first_day, source.last_day

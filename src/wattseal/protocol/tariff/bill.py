@@ -1,6 +1,7 @@
 """What a bill is made from and what it says. The arithmetic in between is in `settle.py`."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -57,6 +58,15 @@ def parse_cycle(text: str, timezone: str) -> Cycle:
         return Cycle(date.fromisoformat(first), date.fromisoformat(after), timezone)
     except ValueError:
         raise UsageError(f"cycle {text[:40]!a}: not two dates such as 2026-03-02..2026-04-01") from None
+
+
+def in_order(cycles: Iterable[Cycle]) -> list[Cycle]:
+    """By their beginnings. Raises UsageError for cycles that overlap."""
+    ordered = sorted(cycles, key=lambda cycle: cycle.minutes)
+    for before, after in itertools.pairwise(ordered):
+        if after.minutes[0] < before.minutes[1]:
+            raise UsageError(f"cycle: those of {before.first} and {after.first} overlap")
+    return ordered
 
 
 @dataclass(frozen=True, slots=True)

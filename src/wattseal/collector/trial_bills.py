@@ -1,0 +1,194 @@
+"""The bills of a trial: which cycles its reads cover, asking for their bills, comparing with the reads' own."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from wattseal.collector.bill_options import mode_of, therms_of, zone_for
+from wattseal.collector.bill_terms import Account, Terms
+from wattseal.collector.bills import Settled, Unbilled, same_bill
+from wattseal.collector.client import Client
+from wattseal.protocol.errors import NobodyReported, Refused, UsageError
+from wattseal.protocol.ids import Channel, MeterId
+from wattseal.protocol.roster import Name, Unit
+from wattseal.protocol.tariff.bill import Bill, Customer, Cycle, in_order, parse_cycle
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.files import load_tariff
+from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.plain import Reads, plain_bill
+from wattseal.protocol.time import parse_window, window_minutes
+
+_ACCOUNT: Final[TypeAdapter[str]] = TypeAdapter(Name)
+Minutes = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Billing:
+    """How all meters of a trial are billed; without `cycles` over each calendar month that their reads cover."""
+
+    source: str
+    tariff: Tariff
+    timezone: str
+    customer: Customer = Customer()  # noqa: RUF009 - frozen
+    mode: Mode = Mode.AMOUNT
+    cycles: tuple[str, ...] = ()
+    therms_per_ccf: Decimal | None = None
+
+
+def billing_of(
+    source: str,
+    timezone: str | None,
+    customer: tuple[str | None, str | None],
+    mode: str,
+    cycles: tuple[str, ...],
+    therms_per_ccf: str | None,
+) -> Billing:
+    """As it was written on a command line; the customer as territory and program. Raises UsageError."""
+    tariff = load_tariff(source)
+    zone = zone_for(timezone, tariff, "--cycle-timezone")
+    return Billing(source, tariff, zone, Customer(*customer), mode_of(mode), cycles, therms_of(therms_per_ccf))
+
+
+class _Meter(NamedTuple):
+    """One meter's plain reads of a cycle, by channel, and its name in the reads."""
+
+    name: str
+    minutes: Minutes
+    reads: dict[Channel, list[int] | None]
+
+
+class TrialBills:
+    """Bills of the meters that are no neighbors. `plain` is where the meters' side writes down their cycles' reads."""
+
+    def __init__(self, billing: Billing, facts: Mapping[str, Any], plain: Path) -> None:
+        """Raises UsageError for a tariff that these reads cannot be billed under, or if they cover no cycle."""
+        self._billing, self._plain = billing, plain
+        self.source = billing.source
+        self._channels = tuple(Channel(channel) for channel in facts["channels"])
+        if billing.tariff.commodity != facts["commodity"]:
+            raise UsageError(f"--tariff {billing.source}: it is for {billing.tariff.commodity}, the reads are not")
+        unit = Unit(facts["unit"]) if billing.tariff.customer_class == "large" else None
+        self.terms = {
+            f"{cycle.first}..{cycle.after}": Terms(
+                billing.tariff, cycle, billing.mode, facts["interval_minutes"], unit, billing.therms_per_ccf
+            )
+            for cycle in _cycles(billing, facts)
+        }
+        for terms in self.terms.values():
+            terms.rehearse([billing.customer])
+            terms.compiled(*terms.cycle.minutes, self._channels)
+
+    def sending(self) -> list[str | Path]:
+        """Words for the meters' side."""
+        cycles = [word for cycle in self.terms for word in ("--cycle", cycle)]
+        return [*cycles, "--cycle-timezone", self._billing.timezone, "--plain-cycles", self._plain]
+
+    def ask(self, client: Client) -> list[Settled | Unbilled]:
+        """A bill, or why there is none, for every meter and cycle of which it told something; by cycle, then meter.
+
+        Raises UsageError if no meter has all reads of a cycle that was named, or of any.
+        """
+        told = self._told()
+        covered = {cycle for cycle, meters in told.items() if any(map(self._whole, meters.values()))}
+        for cycle in self._billing.cycles or ([] if covered else self.terms):
+            if cycle not in covered:
+                raise UsageError(f"no meter has all its reads of the billing cycle {cycle} ({self._billing.timezone})")
+        return [found for cycle in self.terms if cycle in covered for found in self._asked(client, cycle, told[cycle])]
+
+    def _asked(self, client: Client, cycle: str, meters: Mapping[MeterId, _Meter]) -> Iterator[Settled | Unbilled]:
+        terms = self.terms[cycle]
+        accounts = {meter: self._account(meter, one.name) for meter, one in meters.items()}
+        whole: dict[str, Account] = {
+            meter: account for meter, account in accounts.items() if self._whole(meters[meter])
+        }
+        try:
+            yield from client.bills(whole, terms)
+        except Refused as error:
+            yield from self._unbilled(terms, whole, error)
+        missing: dict[str, Account] = {meter: account for meter, account in accounts.items() if meter not in whole}
+        yield from self._unbilled(terms, missing, NobodyReported("reads of the cycle are missing"))
+
+    @staticmethod
+    def _unbilled(terms: Terms, accounts: Mapping[str, Account], error: Refused) -> Iterator[Unbilled]:
+        for meter, account in accounts.items():
+            yield Unbilled((MeterId(meter),), account.name, terms, error)
+
+    def compare(self, found: list[Settled | Unbilled]) -> int:
+        """How many bills equal those from plain reads: all of them, or Contradiction is raised."""
+        told = self._told()
+        settled = [one for one in found if isinstance(one, Settled)]
+        for one in settled:
+            cycle = one.bill.cycle
+            same_bill(one.bill, self._plain_bill(one.terms, told[f"{cycle.first}..{cycle.after}"][one.meters[0]]))
+        return len(settled)
+
+    def _plain_bill(self, terms: Terms, meter: _Meter) -> Bill:
+        segment = terms.compiled(*meter.minutes, self._channels).segment
+        reads = {channel: np.array(units, dtype=np.int64) for channel, units in meter.reads.items()}
+        return plain_bill(
+            terms.tariff,
+            terms.cycle,
+            [Reads(segment, reads)],
+            terms.tariff.modes(terms.mode),
+            self._billing.customer,
+            therms_per_ccf=terms.therms_per_ccf,
+        )
+
+    def _whole(self, meter: _Meter) -> bool:
+        return all(meter.reads.get(channel) is not None for channel in self._channels)
+
+    def _account(self, meter: MeterId, name: str) -> Account:
+        """Named as in the reads where that is not the meter's id, unless no account is named so."""
+        try:
+            account = None if name == meter else _ACCOUNT.validate_python(name)
+        except ValidationError:
+            account = None
+        return Account(account, self._billing.customer)
+
+    def _told(self) -> dict[str, dict[MeterId, _Meter]]:
+        """By cycle and meter."""
+        told: dict[str, dict[MeterId, _Meter]] = defaultdict(dict)
+        with self._plain.open(encoding="utf-8") as file:
+            for line in map(json.loads, file):
+                of_cycle = told[line["cycle"]]
+                meter = of_cycle.setdefault(line["meter"], _Meter(line["name"], tuple(line["minutes"]), {}))
+                meter.reads[Channel(line["channel"])] = line["units"]
+        return told
+
+
+def _cycles(billing: Billing, facts: Mapping[str, Any]) -> list[Cycle]:
+    """Those that were named, else every calendar month within the reads' UTC days. Raises UsageError."""
+    first, last = date.fromisoformat(facts["first_date"]), date.fromisoformat(facts["last_date"])
+    named = in_order({parse_cycle(cycle, billing.timezone) for cycle in billing.cycles})
+    months = [Cycle(day, _next_month(day), billing.timezone) for day in _months(first, last)]
+    start, end = window_minutes(parse_window(str(first)))[0], window_minutes(parse_window(str(last)))[1]
+    covered = [cycle for cycle in named or months if start <= cycle.minutes[0] and cycle.minutes[1] <= end]
+    if len(covered) < len(named):
+        raise UsageError(f"--cycle: the reads are of {first} to {last} (UTC), and do not cover it")
+    if not covered:
+        raise UsageError(
+            f"the reads, of {first} to {last} (UTC), cover no calendar month in {billing.timezone}: "
+            "--cycle FIRST..AFTER names 27 to 33 of their days"
+        )
+    return covered
+
+
+def _months(first: date, last: date) -> Iterator[date]:
+    """First days of all months that a local day within these UTC days may be in."""
+    # A local month may begin on the UTC day before it.
+    day = (first - timedelta(days=1)).replace(day=1)
+    while day <= last + timedelta(days=1):
+        yield day
+        day = _next_month(day)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
