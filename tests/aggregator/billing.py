@@ -15,7 +15,7 @@ from wattseal.aggregator.store import Entry, PutStatus, Store, embedded_url, ope
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.registry import Registry
 from wattseal.policy.pack import trial_policy
-from wattseal.protocol.billing import BillAnswer, BillQuestion, BillStatement, local_day
+from wattseal.protocol.billing import BillAnswer, BillQuestion, BillStatement, Cancels, Rebill, local_day
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.report import frame
 from wattseal.protocol.tariff.bill import Cycle
@@ -57,7 +57,17 @@ async def upload_of(
     assert await upload(store, known, *bodies) == [PutStatus.accepted] * len(meters)
 
 
-def question(*meters: str, cycle: Cycle = MAY, **changes: Any) -> BillQuestion:  # noqa: ANN401 - any field's value
+def question(
+    *meters: str,
+    cycle: Cycle = MAY,
+    cancels: BillStatement | None = None,
+    **changes: Any,  # noqa: ANN401 - any field's value
+) -> BillQuestion:
+    """`cancels`: the statement of an earlier bill of the first meter, under the release that a collector names."""
+    rebills = []
+    if cancels is not None:
+        of_statement = Cancels(statement=cancels.digest(), release=bytes(32))
+        rebills = [Rebill(meter=MeterId(meters[0]), cancels=of_statement)]
     fields: dict[str, Any] = {
         "region": REGION,
         "tariff": BASIC.fingerprint,
@@ -66,6 +76,7 @@ def question(*meters: str, cycle: Cycle = MAY, **changes: Any) -> BillQuestion: 
         "first": local_day(cycle.first),
         "after": local_day(cycle.after),
         "meters": tuple(map(MeterId, meters)),
+        "rebills": tuple(rebills),
     }
     return BillQuestion(**{**fields, **changes})
 

@@ -34,6 +34,7 @@ from wattseal.protocol.errors import (
     FunctionalNotPermitted,
     MessageTooLarge,
     NobodyReported,
+    PinnedOtherwise,
     RankExhausted,
     UnknownSubject,
     WindowNotClosed,
@@ -164,15 +165,45 @@ async def test_a_rebill_is_another_statement_until_the_rank_is_used_up(tmp_path:
     async with opened(tmp_path) as store:
         billing = worker(store, known)
         answers = []
+        asked = question("m0")
         for rerun in range(2):
             await upload_of(store, known, "m0", number=rerun)
-            answers.append(await billing.answer(question("m0")))
+            answers.append(await billing.answer(asked))
+            asked = question("m0", cancels=told(answers[-1])[1])
         await upload_of(store, known, "m0", "m1", number=2)
         for each in (billing, worker(store, known)):
             with pytest.raises(RankExhausted, match="8 independent results"):
-                await each.answer(question("m0", "m1"))
+                await each.answer(asked)
             assert await store.read_log(LOG) == answers
-        await billing.answer(question("m1"))
+        await billing.answer(question("m0", "m1"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_is_billed_stays_billed_until_it_is_cancelled(tmp_path: Path, *, late: bool) -> None:
+    """A correction changes neither the answer nor another one with more meters; a rebill takes the latest report."""
+    known = registry(tmp_path / "registry")
+    async with opened(tmp_path) as store:
+        await upload_of(store, known, "m0", "m1")
+        first = await worker(store, known).answer(question("m0"))
+        if late:
+            await store.close(REGION, LAST_DAY, region().fingerprint)
+        corrected = [cycle_report(meter=MeterId("m0"), number=1)]
+        assert await upload(store, known, *corrected) == ["late" if late else "accepted"]
+        billing = worker(store, known)
+        assert await billing.answer(question("m0")) == first
+        _, both = told(await billing.answer(question("m0", "m1")))
+        assert both.segments == (segment("m0"), segment("m1"))
+        with pytest.raises(PinnedOtherwise, match="something else"):
+            await billing.answer(question("m0", cancels=told(await billing.answer(question("m1")))[1]))
+        asked = question("m0", "m1", cancels=both)
+        again = await billing.answer(asked)
+        _, statement = told(again)
+        assert [each.reports[0].number for each in statement.segments] == [1, 0]
+        assert [each.cancels for each in statement.segments] == [asked.rebills[0].cancels, None]
+        for each in (billing, worker(store, known)):
+            assert await each.answer(asked) == again
+            assert told(await each.answer(question("m0")))[1].segments == (segment("m0", number=1),)
 
 
 @pytest.mark.anyio
@@ -209,7 +240,7 @@ async def test_every_segment_needs_a_report(tmp_path: Path) -> None:
         # A report of the whole cycle is one of neither segment.
         await upload_of(store, known, "m1", number=1)
         with pytest.raises(NobodyReported, match="1 of 1"):
-            await billing.answer(question("m1"))
+            await billing.answer(question("m1", cancels=statement))
     assert statement.roster_digest == after.fingerprint
     assert statement.segments == (
         segment("m0", end=cut),
@@ -378,13 +409,13 @@ async def test_what_another_worker_answered_meanwhile_counts(
 @pytest.mark.anyio
 async def test_remembered_though_another_roster_has_taken_its_place(tmp_path: Path) -> None:
     """A replay may install one in between: what was answered stays answered."""
-    known = registry(tmp_path / "registry")
+    known, asked = registry(tmp_path / "registry"), question("m0")
     async with opened(tmp_path) as store:
         for rerun in range(2):
             await upload_of(store, known, "m0", number=rerun)
-            await worker(store, known).answer(question("m0"))
+            asked = question("m0", cancels=told(await worker(store, known).answer(asked))[1])
         between = region(*(home(f"m{i}") for i in range(6)), effective=LAST_DAY - 1)
         renewed = registry(tmp_path / "registry", [between])
         await upload_of(store, renewed, "m0", number=2)
         with pytest.raises(RankExhausted):
-            await worker(store, renewed).answer(question("m0"))
+            await worker(store, renewed).answer(asked)

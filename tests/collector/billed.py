@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from tests.edge.loopback import served
 from tests.protocol.samples import TRUST, head, roster_row, signing_key
 from tests.protocol.tariff.samples import MAY
-from wattseal.collector.bill_terms import Terms
+from wattseal.collector.bill_terms import Account, Terms
 from wattseal.collector.client import Client, Tokens
 from wattseal.collector.deployment import Places
 from wattseal.edge.access import Scope
@@ -30,6 +30,7 @@ from wattseal.protocol.billing import (
     BillResult,
     BillSegment,
     BillStatement,
+    Cancels,
     SegmentReport,
 )
 from wattseal.protocol.codec import canonical_json, to_base64
@@ -70,7 +71,7 @@ def plain_reads(part: BillSegment) -> Reads:
 
 
 def statement(of: Terms, segments: Iterable[BillSegment]) -> BillStatement:
-    question = of.question(REGION, ["m1"])
+    question = of.question(REGION, {"m1": Account()})
     ordered = tuple(sorted(segments, key=lambda one: (one.meter, one.start)))
     asked = {name: getattr(question, name) for name in ("region", "tariff", "mode", "timezone", "first", "after")}
     return BillStatement(**asked, suite=2, key_id=7, roster_digest=bytes(32), segments=ordered)
@@ -132,6 +133,8 @@ class Roles:
     """What the aggregator says instead of its regions and tariffs."""
     seen: list[str] = field(default_factory=list)
     """Paths that were asked, in order."""
+    rebilled: list[Cancels] = field(default_factory=list)
+    """What was to be cancelled, in order."""
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -166,7 +169,9 @@ class Roles:
     def _bills(self, question: BillQuestion) -> bytes:
         if self.refusal is not None:
             raise self.refusal
-        parts = [part for meter in question.meters for part in self.segments.get(meter, [segment(meter)])]
+        self.rebilled += question.cancels.values()
+        told = [part for meter in question.meters for part in self.segments.get(meter, [segment(meter)])]
+        parts = [part.model_copy(update={"cancels": question.cancels.get(part.meter)}) for part in told]
         asked = statement(self.terms, parts).model_copy(update=self.statement_changes)
         number = bytes(NUMBER_BYTES)
         answer = BillAnswer.issue(asked, [number], (0,) * len(asked.segments), signing_key(self.answer_key))

@@ -18,7 +18,7 @@ from wattseal.collector.bill import BillOptions, bill
 from wattseal.collector.bill_terms import Account
 from wattseal.collector.bills import Settled, Unbilled, same_bill
 from wattseal.edge.private_files import read_private
-from wattseal.protocol.billing import BillResult
+from wattseal.protocol.billing import BillResult, Cancels
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import (
     Contradiction,
@@ -39,6 +39,7 @@ from wattseal.protocol.tariff.toml_file import load_toml, packaged
 
 E1 = packaged("E-1")
 X = Customer("X")
+CANCELLING = segment("m1").model_copy(update={"cancels": Cancels(statement=bytes(32), release=bytes(32))})
 CYCLE = "2026-05-01..2026-05-31"
 
 
@@ -103,6 +104,7 @@ def test_a_thousand_and_one_meters_are_two_statements(tmp_path: Path) -> None:
         ({"statement_changes": {"region": "south"}}, Contradiction, "another question"),
         ({"statement_changes": {"segments": (segment("m2"),)}}, Contradiction, "other meters"),
         ({"statement_changes": {"segments": (segment("m1"), segment("m2"))}}, Contradiction, "other meters"),
+        ({"statement_changes": {"segments": (CANCELLING,)}}, Contradiction, "cancels other bills"),
         ({"refusal": NobodyReported("1 of the meters has no report")}, NobodyReported, "no report"),
         ({"refusal": RankExhausted("8 independent results")}, RankExhausted, "8"),
     ],
@@ -174,6 +176,11 @@ def test_a_bill_is_cancelled_by_its_own_file(tmp_path: Path) -> None:
         again = bill(options(directory, cancels=Path(earlier["files"][2]), program="CARE"))
         assert again["cancels"] == {"release": earlier["release"], "amount": earlier["amount"]}
         assert again["release"] != earlier["release"]
+        (cancelled,) = roles.rebilled
+        assert (to_base64(cancelled.release), to_base64(cancelled.statement)) == (
+            earlier["release"],
+            earlier["statement"],
+        )
         assert Decimal(again["due"]) == Decimal(again["amount"]) - Decimal(earlier["amount"]) < 0
         asked = len(roles.seen)
         with pytest.raises(UsageError, match="other meters"):

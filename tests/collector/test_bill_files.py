@@ -1,6 +1,7 @@
 """Bills as tables and files: exact to the cent and the Wh, and read back as they were written."""
 
 import csv
+import hashlib
 import io
 import json
 from datetime import date
@@ -35,7 +36,7 @@ from wattseal.protocol.tariff.charges import Mode
 
 NET = tariff(TOU, EXPORT)
 SUMS = terms(NET, Mode.DETERMINANTS)
-EARLIER = Cancelled(bytes(range(32)), 12_345)
+EARLIER = Cancelled(bytes(range(1, 33)), bytes(range(32)), 12_345)
 HEAD = "meter,account,cycle_start,cycle_end,tariff,amount,determinants,estimated"
 
 
@@ -131,7 +132,8 @@ def test_the_frame_has_the_rows_of_the_file() -> None:
 
 
 def test_json_says_all_of_it() -> None:
-    found = one(SUMS, 100_001, 20_000, 3_333, 500, account=Account("account 7", cancels=EARLIER), flagged=2)
+    release = with_values(SUMS, 100_001, 20_000, 3_333, 500, flagged=2)
+    (found,) = settled(release, SUMS, {"m1": Account("account 7", cancels=EARLIER)})
     assert isinstance(found, Settled)
     assert json.loads(bill_json(found)) == {
         "meters": ["m1"],
@@ -156,6 +158,7 @@ def test_json_says_all_of_it() -> None:
         ],
         "demand": [],
         "release": to_base64(found.release),
+        "statement": to_base64(hashlib.sha256(release.statement).digest()),
     }
 
 
@@ -192,7 +195,8 @@ def test_an_earlier_bill_is_read_back(tmp_path: Path) -> None:
     for values in ((12_030, -700), (0, -700), (0, -5), (0, 0)):
         found = one(terms(NET), *values)
         assert isinstance(found, Settled)
-        assert read_cancelled(kept(tmp_path, found), ["m1"], MAY) == (found.release, sum(values))
+        earlier = Cancelled(found.statement, found.release, sum(values))
+        assert read_cancelled(kept(tmp_path, found), ["m1"], MAY) == earlier
 
 
 def test_what_is_cancelled_is_the_total_not_what_was_due(tmp_path: Path) -> None:
@@ -232,6 +236,7 @@ def test_a_file_that_is_no_bill(tmp_path: Path, name: str) -> None:
         ({"amount": "1.00\n"}, "amount"),
         ({"release": "AAAA"}, "release"),
         ({"release": "!" * 43}, "release"),
+        ({"statement": "AAAA"}, "statement"),
     ],
 )
 def test_a_bill_that_cannot_be_cancelled(tmp_path: Path, changes: dict[str, object], match: str) -> None:

@@ -145,7 +145,7 @@ def test_what_did_not_open_is_told_and_nobody_else_pays_for_it() -> None:
 
 
 def test_a_rebill_takes_back_what_was_billed_before() -> None:
-    of, earlier = terms(), Cancelled(bytes(32), 10_000)
+    of, earlier = terms(), Cancelled(bytes(32), bytes(32), 10_000)
     (found,) = settled(released(of, segment("m1", number=1)), of, {"m1": Account(customer=X, cancels=earlier)})
     bill = bill_of(found)
     assert bill.cancels == earlier
@@ -290,4 +290,4 @@ def test_each_difference_from_the_plain_bill_is_found() -> None:
             for pair in ((bill, other), (other, bill)):
                 with pytest.raises(Contradiction, match=match):
                     same_bill(*pair)
-    same_bill(bill, replace(bill, estimated=((START, END),), cancels=Cancelled(bytes(32), 1)))
+    same_bill(bill, replace(bill, estimated=((START, END),), cancels=Cancelled(bytes(32), bytes(32), 1)))

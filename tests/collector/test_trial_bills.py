@@ -49,7 +49,7 @@ class FakeClient:
         segment = terms.compiled(*terms.cycle.minutes, (Channel.DELIVERED,)).segment
         reads = Reads(segment, {Channel.DELIVERED: hours(segment.intervals) + self.off})
         bill = plain_bill(terms.tariff, terms.cycle, [reads], terms.tariff.modes(terms.mode), account.customer)
-        return Settled((MeterId(meter),), account.name, terms, bill, bytes(32))
+        return Settled((MeterId(meter),), account.name, terms, bill, bytes(32), bytes(32))
 
 
 def hours(count: int) -> Any:  # noqa: ANN401 - an array of any shape

@@ -46,6 +46,7 @@ from wattseal.protocol.billing import (
     BillResult,
     BillSegment,
     BillStatement,
+    Cancels,
     SegmentReport,
     local_day,
 )
@@ -130,11 +131,17 @@ class Run:
     tariff: Tariff
     cycle: Cycle
 
-    def segment(self, meter: str, number: int = 0, minutes: tuple[int, int] | None = None) -> BillSegment:
+    def segment(
+        self,
+        meter: str,
+        number: int = 0,
+        minutes: tuple[int, int] | None = None,
+        cancels: Cancels | None = None,
+    ) -> BillSegment:
         start, end = self.cycle.minutes if minutes is None else minutes
         channels = self.row(MeterId(meter), end).channels
         reports = tuple(SegmentReport(channel=channel, number=number) for channel in channels)
-        return BillSegment(meter=MeterId(meter), start=start, end=end, reports=reports)
+        return BillSegment(meter=MeterId(meter), start=start, end=end, reports=reports, cancels=cancels)
 
     def row(self, meter: MeterId, end: int) -> RosterRow:
         """The last that was in force before that minute."""
@@ -158,6 +165,13 @@ class Run:
 
     def of(self, *meters: str, **changes: Any) -> BillStatement:  # noqa: ANN401 - any field's value
         return self.statement(*map(self.segment, meters), **changes)
+
+    def rerun(self, earlier: BillStatement, number: int, *others: BillSegment) -> BillStatement:
+        """The first meter of a statement again, by another report, cancelling the release if that was made."""
+        body = self.decryptor.ledger.release(earlier.digest())
+        release = None if body is None else opened(BillsReleased(body, 0))
+        segment = self.segment(earlier.segments[0].meter, number, cancels=cancelling(earlier, release))
+        return self.statement(segment, *others)
 
     def compiled(self, statement: BillStatement) -> list[Compiled]:
         return [statement.compiled(segment, self.tariff, self.rosters[-1]) for segment in statement.segments]
@@ -237,6 +251,11 @@ class Run:
             head=self.decryptor.head(),
         )
         return Envelope.issue(request, operator("decryptor"))
+
+
+def cancelling(statement: BillStatement, release: BillRelease | None = None) -> Cancels:
+    """What takes a statement's bills back; only the decryptor knows its release."""
+    return Cancels(statement=statement.digest(), release=bytes(32) if release is None else release.digest())
 
 
 def opened(released: BillsReleased) -> BillRelease:

@@ -55,17 +55,18 @@ def remembered(half: Half, minutes: tuple[int, int], meter: str = "m0") -> dict[
 def test_books_are_rebuilt_from_the_ledger(tmp_path: Path) -> None:
     """Two reports of one cycle fill the rank budget but for two results; a third is refused before and after."""
     with running(tmp_path) as run:
-        for number in range(2):
-            statement = run.statement(run.segment("m0", number))
+        statement = run.of("m0")
+        for number in (1, 2):
             assert run.release(statement) == run.expected(statement)
+            statement = run.rerun(statement, number)
         with pytest.raises(RankExhausted):
-            run.release(run.statement(run.segment("m0", 2)))
+            run.release(statement)
     with running(tmp_path) as run:
         for half in (run.decryptor, run.unblinder):
             assert remembered(half, MAY.minutes) == {MAY.minutes: 6}
             assert remembered(half, MAY.minutes, "m1") == {}
         with pytest.raises(RankExhausted):
-            run.release(run.statement(run.segment("m0", 2)))
+            run.release(statement)
         again = run.statement(run.segment("m0", 1), run.segment("m1"))
         assert run.release(again) == run.expected(again)
 

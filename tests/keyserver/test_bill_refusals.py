@@ -30,11 +30,12 @@ from tests.protocol.tariff.samples import tariff
 from wattseal.cryptosystems.ckks.parameters import NUMBER_BYTES
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
-from wattseal.protocol.billing import BillAnswer, BillStatement, local_day
+from wattseal.protocol.billing import BillAnswer, BillStatement, Cancels, local_day
 from wattseal.protocol.errors import (
     Contradiction,
     FunctionalNotPermitted,
     MalformedMessage,
+    PinnedOtherwise,
     PurposeNotPermitted,
     RankExhausted,
     Refused,
@@ -132,9 +133,37 @@ def test_a_price_for_a_few_hours(tmp_path: Path, role: Role, ask: Ask) -> None:
 def test_reruns_until_the_rank_is_used_up(tmp_path: Path, role: Role, ask: Ask) -> None:
     """Threat A6: for the whole statement, if one of its meters has no more."""
     with running(tmp_path) as run:
-        reruns = [run.statement(run.segment("m0", number), run.segment("m1")) for number in range(3)]
-        granted_before(run, role, *reruns[:2])
-        refused(run, role, ask, reruns[2], RankExhausted)
+        first = run.of("m0", "m1")
+        second = run.rerun(first, 1, run.segment("m1"))
+        granted_before(run, role, first, second)
+        refused(run, role, ask, run.rerun(second, 2, run.segment("m1")), RankExhausted)
+
+
+@HALVES
+def test_another_report_than_the_one_that_is_billed(tmp_path: Path, role: Role, ask: Ask) -> None:
+    """Threat E35: the difference of two reports is what was edited, or what somebody made up between them."""
+    with running(tmp_path) as run:
+        first = run.of("m0", "m1")
+        second = run.rerun(first, 1)
+        granted_before(run, role, first)
+        refused(run, role, ask, run.statement(run.segment("m0", 1)), PinnedOtherwise)
+        refused(run, role, ask, run.rerun(run.of("m0"), 1), PinnedOtherwise)  # a statement that was never granted
+        granted_before(run, role, second)
+        refused(run, role, ask, run.of("m0"), PinnedOtherwise)
+        refused(run, role, ask, run.rerun(first, 2), PinnedOtherwise)  # what is cancelled already
+
+
+def test_only_what_was_released_is_cancelled(tmp_path: Path) -> None:
+    """Of releases the decryptor alone knows."""
+    with running(tmp_path) as run:
+        statement = run.of("m0")
+        granted_before(run, Role.DECRYPTOR, statement)
+        refused(run, Role.DECRYPTOR, of_decryptor, run.rerun(statement, 1), PinnedOtherwise)
+        run.service = DecryptorService(run.decryptor, run.granting)
+        run.release(statement)
+        made_up = Cancels(statement=statement.digest(), release=statement.digest())
+        other = run.segment("m0", 1, cancels=made_up)
+        refused(run, Role.DECRYPTOR, of_decryptor, run.statement(other), PinnedOtherwise)
 
 
 @HALVES

@@ -68,12 +68,11 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 def test_problems(tmp_path: Path) -> None:
     """An unknown token, a body that is none, and what the unblinder alone refuses, in its own words."""
     with services(tmp_path) as (run, http):
-        reruns = [run.statement(run.segment("m0", number)) for number in range(3)]
-        for rerun in reruns[:2]:
-            run.unblinder.ledger.intend_bills(rerun.digest(), rerun.to_bytes(), REGION, MAY.minutes, PURPOSE)
-        assert problem(ask(run, http, reruns[2], token="nobody")) == (401, "unauthorized")
+        known, other = run.of("m0"), run.statement(run.segment("m0", 1))
+        run.unblinder.ledger.intend_bills(known.digest(), known.to_bytes(), REGION, MAY.minutes, PURPOSE)
+        assert problem(ask(run, http, other, token="nobody")) == (401, "unauthorized")
         body = http.post("/v1/bill-releases", content=b"{}", headers={"Authorization": f"Bearer {TOKEN}"})
         assert problem(body) == (400, "malformed")
         assert kinds(run.decryptor) == []
-        assert problem(ask(run, http, reruns[2])) == (403, "rank-exhausted")
+        assert problem(ask(run, http, other)) == (403, "pinned-otherwise")
         assert kinds(run.decryptor) == ["intent", "attempt", "withdrawal", "refusal"]

@@ -237,3 +237,19 @@ def test_what_was_interrupted_can_only_be_finished(tmp_path: Path) -> None:
         assert run.release(statement) == run.expected(statement)
         assert attempts(run, statement) == [1]
         assert kinds(run.decryptor) == ["intent", "attempt", "attempt", "release"]
+
+
+def test_a_rebill(tmp_path: Path) -> None:
+    """By a later report, after a restart, beside a neighbor; what was cancelled is still told to who asks again."""
+    with running(tmp_path) as run:
+        first = run.of("m0", "m1")
+        answers = [run.release(first)]
+    with running(tmp_path) as run:
+        again = run.rerun(first, 1, run.segment("m1"))
+        answers.append(run.release(again))
+        assert answers == [run.expected(first), run.expected(again)]
+        assert answers[0][0] != answers[1][0]
+        assert [run.release(first), run.release(again), run.release(run.statement(run.segment("m0", 1)))] == [
+            *answers,
+            answers[1][:1],
+        ]

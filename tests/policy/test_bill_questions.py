@@ -9,10 +9,11 @@ import pytest
 
 from tests.policy.rosters import REGION, roster, row
 from tests.protocol.tariff.samples import TOU, tariff
+from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together, permit_bills, segments_of
 from wattseal.policy.bills import BillBook, BillRules, Opaque
 from wattseal.policy.shares import Functional
-from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport, local_day
+from wattseal.protocol.billing import BillSegment, BillStatement, Cancels, SegmentReport, local_day
 from wattseal.protocol.errors import (
     Contradiction,
     FunctionalNotPermitted,
@@ -45,13 +46,20 @@ def homes(effective: Window = FIRST, tariff: Tariff = BASIC, count: int = 6, **c
     return roster(rows, effective=effective, suite=int(Suite.MASKING))
 
 
-def segment(meter: str, start: int | None = None, end: int | None = None, number: int = 0) -> BillSegment:
+def segment(
+    meter: str,
+    start: int | None = None,
+    end: int | None = None,
+    number: int = 0,
+    cancels: BillStatement | None = None,
+) -> BillSegment:
     begins, ends = MAY.minutes
     return BillSegment(
         meter=MeterId(meter),
         start=begins if start is None else start,
         end=ends if end is None else end,
         reports=(SegmentReport(channel=Channel.DELIVERED, number=number),),
+        cancels=None if cancels is None else Cancels(statement=cancels.digest(), release=bytes(32)),
     )
 
 
@@ -86,6 +94,7 @@ class Remembered:
 
     released: dict[tuple[MeterId, Channel], dict[CycleMinutes, BillBook]] = field(default_factory=dict)
     groups: list[frozenset[MeterId]] = field(default_factory=list)
+    pins: dict[Place, Pin] = field(default_factory=dict)
 
     def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
         return self.released.get((meter, channel), {})
@@ -94,11 +103,15 @@ class Remembered:
         assert windows[0] * MINUTES_PER_DAY <= MAY.minutes[0] < MAY.minutes[1] <= (windows[-1] + 1) * MINUTES_PER_DAY
         return self.groups if channel is Channel.DELIVERED else []
 
+    def pin(self, place: Place) -> Pin | None:
+        return self.pins.get(place)
+
     def grant(self, asked: Bills) -> None:
         for one in permit_bills(asked, self, RULES):
             books = self.released.setdefault((one.meter, one.channel), {})
             before = books.get(asked.minutes, BillBook())
             books[asked.minutes] = RULES.permit(before, one.items)
+        pin(self.pins, asked.statement)
 
 
 def refused(asked: Bills, error: type[Exception], match: str, memory: Remembered | None = None) -> None:
@@ -122,9 +135,11 @@ def test_a_bill_and_again_the_same() -> None:
 def test_a_month_of_reruns_uses_the_rank_budget_up() -> None:
     """Threat A6: each number is another result."""
     memory = Remembered()
-    for number in range(2):
-        memory.grant(bills(segment("m0", number=number)))
-    refused(bills(segment("m0", number=2)), RankExhausted, "8 independent results", memory)
+    runs = [bills(segment("m0"))]
+    for number in (1, 2):
+        memory.grant(runs[-1])
+        runs.append(bills(segment("m0", number=number, cancels=runs[-1].statement)))
+    refused(runs[-1], RankExhausted, "8 independent results", memory)
 
 
 def test_neighbors_with_another_tariff_do_not_hide_a_meter() -> None:
@@ -279,9 +294,12 @@ def test_demand_counts_beside_the_bill_and_once() -> None:
 def test_readings_use_the_rank_budget_up() -> None:
     """Each number of a report is another result, of reads and of registers."""
     memory = Remembered()
-    memory.grant(bills(CLOSING, tariff=DEMANDING))
-    memory.grant(bills(CLOSING.model_copy(update=reports(END, number=1)), tariff=DEMANDING))
-    refused(bills(WITH_DEMAND, tariff=DEMANDING), RankExhausted, "8 independent results", memory)
+    asked = [bills(CLOSING, tariff=DEMANDING)]
+    for named in (reports(END, number=1), reports(None, END, number=1)):
+        memory.grant(asked[-1])
+        cancels = Cancels(statement=asked[-1].statement.digest(), release=bytes(32))
+        asked.append(bills(CLOSING.model_copy(update={**named, "cancels": cancels}), tariff=DEMANDING))
+    refused(asked[-1], RankExhausted, "8 independent results", memory)
 
 
 @pytest.mark.parametrize("minute", [START, START + 1440, END - 1440, END - 1, END + 1440])

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 
+from wattseal.aggregator.entries import ReportId
 from wattseal.aggregator.store import Store
 from wattseal.cryptosystems.ckks.residues import byte_count
+from wattseal.policy.bill_pins import Pin, PinOf, Place
 from wattseal.policy.bill_questions import Bills
-from wattseal.protocol.billing import BillQuestion, BillSegment, SegmentReport
+from wattseal.protocol.billing import BillQuestion, BillSegment, Cancels, SegmentReport
 from wattseal.protocol.errors import NobodyReported
 from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Window
 from wattseal.protocol.report import Report, decode_report
@@ -28,6 +30,7 @@ class Segment(NamedTuple):
     start: int
     end: int
     channels: tuple[Channel, ...]
+    cancels: Cancels | None = None
 
     @property
     def last_day(self) -> Window:
@@ -35,7 +38,8 @@ class Segment(NamedTuple):
         return last_day(self.end)
 
     def stated(self, reports: Iterable[SegmentReport]) -> BillSegment:
-        return BillSegment(meter=self.meter, start=self.start, end=self.end, reports=tuple(reports))
+        named = tuple(reports)
+        return BillSegment(meter=self.meter, start=self.start, end=self.end, reports=named, cancels=self.cancels)
 
 
 def last_day(end: int) -> Window:
@@ -59,6 +63,10 @@ class Need(NamedTuple):
     @property
     def kind(self) -> Kind:
         return Kind.CYCLE if self.registers is None else Kind.REGISTER
+
+    @property
+    def place(self) -> Place:
+        return Place(self.segment.meter, self.kind, self.channel, self.segment.start, self.segment.end)
 
     def by_number(self, number: int) -> SegmentReport:
         read_at = None if self.registers is None else self.segment.end
@@ -94,24 +102,41 @@ class RunReports(NamedTuple):
         return cls(stated, [[found[need] for need in of_one] for of_one in needs])
 
 
-async def find_reports(
-    store: Store, question: BillQuestion, tariff: Tariff, segments: Sequence[Segment], bills_of: BillsOf
-) -> RunReports:
+class Run(NamedTuple):
+    """What is to be billed: `bills_of` are the bills of segments, whatever the numbers of their reports."""
+
+    question: BillQuestion
+    tariff: Tariff
+    segments: Sequence[Segment]
+    bills_of: BillsOf
+    pin_of: PinOf
+
+    def pin(self, need: Need) -> Pin | None:
+        """Of what is billed already and stays so: by which number; None: by the highest."""
+        return None if need.segment.cancels is not None else self.pin_of(need.place)
+
+    def stays_estimated(self, need: Need) -> bool:
+        """Whether a cycle report came only after the registers were billed in its place."""
+        if not self.question.estimates or self.pin(need) is not None:
+            return False
+        return need.segment.cancels is None and self.pin_of(need.place._replace(kind=Kind.REGISTER)) is not None
+
+
+async def find_reports(store: Store, run: Run) -> RunReports:
     """Cycle reports; and of registers, for demand, and for energy if the question allows estimates.
 
-    `bills_of` are the bills of segments, whatever the numbers of their reports. Raises NobodyReported, MalformedMessage
-    for what no register counts, StoreUnavailable.
+    Raises NobodyReported, MalformedMessage for what no register counts, StoreUnavailable.
     """
-    reads = [[Need(segment, channel) for channel in segment.channels] for segment in segments]
-    found = await _stored(store, question.region, reads)
-    if not question.estimates:
+    reads = [[Need(segment, channel) for channel in segment.channels] for segment in run.segments]
+    found = await _stored(store, run, [[need for need in of_one if not run.stays_estimated(need)] for of_one in reads])
+    if not run.question.estimates:
         _require(reads, found)
-    demanding = any(isinstance(charge, DemandCharge) for charge in tariff.charges)
+    demanding = any(isinstance(charge, DemandCharge) for charge in run.tariff.charges)
     if not demanding and _lacking(reads, found) == set():
         return RunReports.of(reads, found)
-    needs = await run_in_threadpool(_with_registers, reads, found, bills_of)
+    needs = await run_in_threadpool(_with_registers, reads, found, run.bills_of)
     registers = [[need for need in of_one if need.registers is not None] for of_one in needs]
-    return RunReports.of(needs, {**found, **await _stored(store, question.region, registers)})
+    return RunReports.of(needs, {**found, **await _stored(store, run, registers)})
 
 
 def _lacking(needs: Needs, found: Found) -> set[MeterId]:
@@ -152,10 +177,32 @@ def _by_reads(reads: Sequence[Need], found: Found) -> BillSegment:
     return segment.stated(SegmentReport(channel=channel, number=0, read_at=end) for channel, end in ends)
 
 
-async def _stored(store: Store, region: RegionId, needs: Needs) -> dict[Need, Report]:
+async def _stored(store: Store, run: Run, needs: Needs) -> dict[Need, Report]:
+    """By the number that is billed already, else the highest."""
+    pins = {need: run.pin(need) for of_one in needs for need in of_one}
+    numbers = {need: pin.number for need, pin in pins.items() if pin is not None}
+    free = [need for need, pin in pins.items() if pin is None]
+    region = run.question.region
+    bodies = {**await _numbered(store, region, numbers), **await _highest(store, region, free)}
+    return await run_in_threadpool(_fitting, bodies)
+
+
+async def _numbered(store: Store, region: RegionId, numbers: Mapping[Need, int]) -> dict[Need, bytes]:
+    windows: dict[Window, list[Need]] = {}
+    for need in numbers:
+        windows.setdefault(need.segment.last_day, []).append(need)
+    found: dict[Need, bytes] = {}
+    for window, alike in windows.items():
+        ids = [ReportId(need.kind, need.channel.code, need.segment.meter, numbers[need]) for need in alike]
+        bodies = zip(alike, await store.read(region, window, ids), strict=True)
+        found |= {need: body for need, body in bodies if body is not None}
+    return found
+
+
+async def _highest(store: Store, region: RegionId, needs: Sequence[Need]) -> dict[Need, bytes]:
     """The highest number that there is, accepted or late: late reports serve bills like others."""
     places: dict[tuple[Window, Kind, Channel], list[Need]] = {}
-    for need in (need for of_one in needs for need in of_one):
+    for need in needs:
         places.setdefault((need.segment.last_day, need.kind, need.channel), []).append(need)
     bodies: dict[Need, bytes] = {}
     for (window, kind, channel), alike in places.items():
@@ -165,7 +212,7 @@ async def _stored(store: Store, region: RegionId, needs: Needs) -> dict[Need, Re
             numbered = [report for report in stored if report is not None]
             if numbered:
                 bodies[need] = max(numbered, key=itemgetter(0))[1]
-    return await run_in_threadpool(_fitting, bodies)
+    return bodies
 
 
 def _fitting(bodies: Mapping[Need, bytes]) -> dict[Need, Report]:

@@ -11,12 +11,13 @@ from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
 
 from wattseal.aggregator.bill_memory import BillMemory
-from wattseal.aggregator.bill_reports import Segment, find_reports, last_day
+from wattseal.aggregator.bill_reports import Run, Segment, find_reports, last_day
 from wattseal.aggregator.days import Days
 from wattseal.aggregator.logs import bills_log
 from wattseal.aggregator.store import Store
 from wattseal.aggregator.sums import bill_numbers, flags_of_bill
 from wattseal.edge.registry import Registry
+from wattseal.policy.bill_pins import PinOf
 from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills, segments_of
 from wattseal.policy.bills import BillRules
 from wattseal.policy.pack import Policy
@@ -58,6 +59,7 @@ class Billing:
     async def answer(self, question: BillQuestion) -> bytes:
         """A signed BillAnswer; the same statement gets the same bytes without computing.
 
+        What was billed stays billed by the same reports, but for meters that the question takes a bill back of.
         Raises WindowNotClosed, UnknownSubject, NobodyReported if a meter lacks a report, MessageTooLarge, what
         `permit_bills` raises, StoreUnavailable.
         """
@@ -66,7 +68,8 @@ class Billing:
         registered = Registered(*self._registry.tariff(question.tariff))
         segments = await run_in_threadpool(self._segments, question)
         bills_of = partial(self._bills, question, registered)
-        stated, reports = await find_reports(self._store, question, registered.tariff, segments, bills_of)
+        asked = Run(question, registered.tariff, segments, bills_of, await self._pins(question.region))
+        stated, reports = await find_reports(self._store, asked)
         async with self._one_at_a_time:
             return await self._answer(bills_of(stated), reports)
 
@@ -82,9 +85,9 @@ class Billing:
     def _segments(self, question: BillQuestion) -> list[Segment]:
         """Sorted as in a statement."""
         known = segments_of(self._rosters(question.region), question.cycle.minutes)
-        meters = sorted(set(question.meters))
+        meters, cancels = sorted(set(question.meters)), question.cancels
         segments = [
-            Segment(meter, *part, self._channels(question.region, meter, part[1]))
+            Segment(meter, *part, self._channels(question.region, meter, part[1]), cancels.get(meter))
             for meter in meters
             for part in sorted(known.get(meter, ()))
         ]
@@ -99,6 +102,13 @@ class Billing:
         """Of a segment's end; none if the roster told of the meter only later."""
         row = self._registry.roster(region, last_day(end)).by_meter.get(meter)
         return () if row is None else row.channels
+
+    async def _pins(self, region: RegionId) -> PinOf:
+        """As they are now: a rebill that another worker answers meanwhile is seen when the statement is permitted."""
+        async with self._one_at_a_time:
+            memory = self._memory(region)
+            await run_in_threadpool(memory.learn_bills, await self._store.read_log(bills_log(region)))
+            return memory.pin
 
     def _bills(self, question: BillQuestion, registered: Registered, segments: Sequence[BillSegment]) -> Bills:
         last = last_day(question.cycle.minutes[1])

@@ -130,7 +130,8 @@ def described(found: Found) -> dict[str, Any]:
     if isinstance(found, Unbilled):
         return {**head, "not_billed": found.error.slug, "detail": found.error.detail}
     sums: dict[str, list[dict[str, str]]] = {"energy": [], "demand": []}
-    return {**head, **_amounts(found.bill), **sums, **determinants(found), "release": to_base64(found.release)}
+    rests_on = {"release": to_base64(found.release), "statement": to_base64(found.statement)}
+    return {**head, **_amounts(found.bill), **sums, **determinants(found), **rests_on}
 
 
 def _amounts(bill: Bill) -> dict[str, Any]:
@@ -195,6 +196,7 @@ class _Earlier(BaseModel):
     cycle_end: date
     amount: Annotated[str, Field(pattern=r"^-?[0-9]{1,12}\.[0-9]{2}$")]
     release: Bytes32
+    statement: Bytes32
 
 
 def read_cancelled(path: Path, meters: Iterable[str], cycle: Cycle) -> Cancelled:
@@ -207,4 +209,4 @@ def read_cancelled(path: Path, meters: Iterable[str], cycle: Cycle) -> Cancelled
         # A customer who moved was billed for a part of the cycle.
         if not cycle.first <= earlier.cycle_start < earlier.cycle_end <= cycle.after:
             raise UsageError("the bill to cancel is of another cycle")
-        return Cancelled(earlier.release, int(Decimal(earlier.amount).scaleb(2)))
+        return Cancelled(earlier.statement, earlier.release, int(Decimal(earlier.amount).scaleb(2)))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import TypeAdapter
 
-from wattseal.protocol.billing import MOST_SEGMENTS, BillQuestion, BillStatement, local_day
+from wattseal.protocol.billing import MOST_SEGMENTS, BillQuestion, BillStatement, Cancels, Rebill, local_day
 from wattseal.protocol.errors import Contradiction, UsageError
 from wattseal.protocol.ids import Channel, MeterId, RegionId
 from wattseal.protocol.roster import Name, Unit
@@ -84,8 +84,8 @@ class Terms:
         if (statement.tariff, statement.cycle, statement.mode) != (self.tariff.fingerprint, self.cycle, self.mode):
             raise Contradiction("the release is about another tariff, cycle or mode")
 
-    def question(self, region: str, meters: Iterable[str]) -> BillQuestion:
-        """Raises UsageError for what is no name of a region or meter."""
+    def question(self, region: str, accounts: Mapping[str, Account]) -> BillQuestion:
+        """About these meters. Raises UsageError for what is no name of a region or meter."""
         with named("bill"):
             return BillQuestion(
                 region=RegionId(region),
@@ -94,8 +94,16 @@ class Terms:
                 timezone=self.cycle.timezone,
                 first=local_day(self.cycle.first),
                 after=local_day(self.cycle.after),
-                meters=tuple(MeterId(meter) for meter in meters),
+                meters=tuple(MeterId(meter) for meter in accounts),
+                rebills=tuple(_rebills(accounts)),
             )
+
+
+def _rebills(accounts: Mapping[str, Account]) -> Iterator[Rebill]:
+    for meter, account in accounts.items():
+        if account.cancels is not None:
+            cancels = Cancels(statement=account.cancels.statement, release=account.cancels.release)
+            yield Rebill(meter=MeterId(meter), cancels=cancels)
 
 
 def runs(accounts: Mapping[str, Account]) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@
 Asking is in `client.py`; tables, files and pages of bills are in `bill_files.py` and `bill_page.py`.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,13 +25,14 @@ _BEYOND_RESULTS = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A bill, its meters in the order of time, and the release that it rests on."""
+    """A bill, its meters in the order of time, and digests of the release that it rests on and of its statement."""
 
     meters: tuple[MeterId, ...]
     account: str | None
     terms: Terms
     bill: Bill
     release: Digest
+    statement: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def settled(release: BillRelease, terms: Terms, accounts: Mapping[str, Account])
         if meter not in accounts:
             raise Contradiction("the release is of a meter that nobody asked for")
         groups.setdefault(accounts[meter].key(meter), []).append(part)
-    digest = release.digest()
-    return [_settled(parts, accounts[parts[0].segment.meter], terms, digest) for parts in groups.values()]
+    rests_on = release.digest(), hashlib.sha256(release.statement).digest()
+    return [_settled(parts, accounts[parts[0].segment.meter], terms, rests_on) for parts in groups.values()]
 
 
 def _parts(release: BillRelease, terms: Terms) -> Iterator[_Part]:
@@ -88,14 +90,16 @@ def _outcome(compiled: Compiled, result: BillResult, flagged: int) -> Outcome | 
     return Outcome(compiled, dict(zip(items, result.values, strict=True)), estimated=flagged > 0)
 
 
-def _settled(parts: Sequence[_Part], account: Account, terms: Terms, release: Digest) -> Settled | Unbilled:
+def _settled(
+    parts: Sequence[_Part], account: Account, terms: Terms, rests_on: tuple[Digest, Digest]
+) -> Settled | Unbilled:
     in_time = sorted((part.segment.start, part.segment.meter) for part in parts)
     meters = tuple(dict.fromkeys(meter for _, meter in in_time))
     try:
         bill = _bill(parts, account, terms)
     except (UsageError, VerificationRefused) as error:
         return Unbilled(meters, account.name, terms, error)
-    return Settled(meters, account.name, terms, bill, release)
+    return Settled(meters, account.name, terms, bill, *rests_on)
 
 
 def _bill(parts: Sequence[_Part], account: Account, terms: Terms) -> Bill:

@@ -203,7 +203,7 @@ class Client:
         terms.rehearse(account.customer for account in accounts.values())
         found = []
         for meters in runs(accounts):
-            answer = self.bill_answer(terms.question(region, meters))
+            answer = self.bill_answer(terms.question(region, {meter: accounts[meter] for meter in meters}))
             found += settled(self.bill_release(answer, purpose), terms, accounts)
         return found
 
@@ -215,6 +215,8 @@ class Client:
             raise Contradiction("the aggregator answered another question")
         if {segment.meter for segment in statement.segments} != set(question.meters):
             raise Contradiction("the aggregator answered about other meters")
+        if any(segment.cancels != question.cancels.get(segment.meter) for segment in statement.segments):
+            raise Contradiction("the aggregator cancels other bills than were asked")
         return answer
 
     def bill_release(self, answer: BillAnswer, purpose: str = BILLING_PURPOSE) -> BillRelease:

@@ -1,5 +1,6 @@
 """The decryptor half's part of bills: opens each functional of each segment, and signs cents and exact sums."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -12,7 +13,7 @@ from wattseal.cryptosystems.errors import VerificationFailed
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.keyserver.bills import Part, key_of, parts_of
 from wattseal.keyserver.half import Half
-from wattseal.keyserver.ledger import MAX_ATTEMPTS
+from wattseal.keyserver.ledger import MAX_ATTEMPTS, Ledger
 from wattseal.policy.bill_questions import Bills
 from wattseal.protocol.billing import (
     BillPadGrant,
@@ -28,6 +29,7 @@ from wattseal.protocol.errors import (
     AttemptsExhausted,
     DominatedGroup,
     MalformedMessage,
+    PinnedOtherwise,
     RemoteError,
     VerificationRefused,
     WattsealError,
@@ -109,6 +111,7 @@ class BillDecryptorService:
         half, answer = self._half, request.answer
         bills = half.bills.permit(statement, request.purpose)
         _check_flagged(answer.flagged, bills)
+        _check_cancelled(statement, half.ledger)
         numbers = split_numbers(answer.numbers, _counts(bills))
         items = {place: statement.item(segment) for place, segment in enumerate(statement.segments)}
         left = {place: item for place, item in items.items() if half.ledger.attempts(item) < MAX_ATTEMPTS}
@@ -215,6 +218,14 @@ def _opened(decryptor: BillDecryptor, number: bytes, pad: bytes, unmasking: Unma
 
 def _counts(bills: Bills) -> list[int]:
     return [len(bills.results[compiled]) for compiled in bills.compiled]
+
+
+def _check_cancelled(statement: BillStatement, ledger: Ledger) -> None:
+    """What is cancelled was released here, and under that digest. Raises PinnedOtherwise."""
+    for cancels in {segment.cancels for segment in statement.segments if segment.cancels is not None}:
+        release = ledger.release(cancels.statement)
+        if release is None or hashlib.sha256(Envelope.from_bytes(release).body).digest() != cancels.release:
+            raise PinnedOtherwise("a rebill cancels a release that was not made here")
 
 
 def _check_flagged(flagged: tuple[int, ...], bills: Bills) -> None:

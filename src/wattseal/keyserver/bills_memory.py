@@ -7,12 +7,14 @@ from typing import NamedTuple
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
+from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
 
+Books = dict[tuple[MeterId, Channel], BillBook]
 AtomSets = frozenset[frozenset[MeterId]]
 
 
@@ -21,7 +23,8 @@ class _Cycle:
     """What was granted of one region's billing cycle, as far as entry `counter` of the ledger."""
 
     counter: int = 0
-    books: dict[tuple[MeterId, Channel], BillBook] = field(default_factory=dict)
+    books: Books = field(default_factory=dict)
+    pins: dict[Place, Pin] = field(default_factory=dict)
 
 
 class _Atoms(NamedTuple):
@@ -42,7 +45,7 @@ class BillMemory:
     def around(self, region: RegionId, minutes: CycleMinutes) -> "Recollection":
         """For what is asked about that time."""
         cycles = hanging_together(self._ledger.bill_cycles(region), minutes)
-        return Recollection(self, region, {cycle: self._books(region, cycle) for cycle in cycles})
+        return Recollection(self, region, {cycle: self._cycle(region, cycle) for cycle in cycles})
 
     def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
         place, day = (region, channel, window), self._days.at(channel, Window(window))
@@ -50,14 +53,16 @@ class BillMemory:
             self._atoms[place] = _Atoms(day, self._atoms_of(region, day))
         return self._atoms[place].meters
 
-    def _books(self, region: RegionId, cycle: CycleMinutes) -> Mapping[tuple[MeterId, Channel], BillBook]:
+    def _cycle(self, region: RegionId, cycle: CycleMinutes) -> _Cycle:
         known = self._cycles.setdefault((region, cycle), _Cycle())
-        for counter, statement in self._ledger.bills_of(region, cycle, known.counter):
-            self._record(BillStatement.from_bytes(statement), known.books)
+        for counter, body in self._ledger.bills_of(region, cycle, known.counter):
+            statement = BillStatement.from_bytes(body)
+            self._record(statement, known.books)
+            pin(known.pins, statement)
             known.counter = counter
-        return known.books
+        return known
 
-    def _record(self, statement: BillStatement, books: dict[tuple[MeterId, Channel], BillBook]) -> None:
+    def _record(self, statement: BillStatement, books: Books) -> None:
         """Under the roster that it names, whatever has taken its place since."""
         registered = Registered(*self._registry.tariff(statement.tariff))
         rosters = [self._registry.roster_named(statement.roster_digest)]
@@ -77,15 +82,19 @@ class Recollection(NamedTuple):
 
     memory: BillMemory
     region: RegionId
-    cycles: Mapping[CycleMinutes, Mapping[tuple[MeterId, Channel], BillBook]]
+    cycles: Mapping[CycleMinutes, _Cycle]
 
     def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
         """See `Memory`."""
         place = (meter, channel)
-        return {cycle: books[place] for cycle, books in self.cycles.items() if place in books}
+        return {cycle: known.books[place] for cycle, known in self.cycles.items() if place in known.books}
 
     def atoms(self, channel: Channel, windows: range) -> AtomSets:
         """See `Memory`."""
         return frozenset[frozenset[MeterId]]().union(
             *(self.memory.atoms(self.region, channel, window) for window in windows)
         )
+
+    def pin(self, place: Place) -> Pin | None:
+        """See `Memory`. A segment is of one cycle."""
+        return next((known.pins[place] for known in self.cycles.values() if place in known.pins), None)

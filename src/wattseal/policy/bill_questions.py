@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
+from wattseal.policy.bill_pins import Pin, Place, check_pins
 from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Opaque, Source, Span
 from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
@@ -50,6 +51,9 @@ class Memory(Protocol):
 
     def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
         """Meters that no granted total tells apart, of every day among `windows`."""
+
+    def pin(self, place: Place) -> Pin | None:
+        """By which number the reports of that place are billed; None: not yet."""
 
 
 class Registered(NamedTuple):
@@ -220,6 +224,7 @@ def permit_bills(bills: Bills, memory: Memory, rules: BillRules) -> list[Asked]:
     What it raises for names no meter.
     """
     bills.check()
+    check_pins(bills.statement, memory.pin)
     asked = [one for one in bills.asked() if one.items]
     changes: dict[Channel, dict[MeterId, tuple[BillBook, BillBook]]] = {}
     for one in asked:

@@ -6,7 +6,7 @@ functionals from the tariff that was registered with it, so a statement names th
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
-from wattseal.protocol.ids import Channel, KeyIdField, Kind, MeterField, NumberField, RegionField, Role
+from wattseal.protocol.ids import Channel, KeyIdField, Kind, MeterField, MeterId, NumberField, RegionField, Role
 from wattseal.protocol.release import Head, Purpose, SignedHead, Token
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import sign, verify
@@ -62,6 +62,13 @@ class SegmentReport(Message):
         return Kind.CYCLE if self.read_at is None else Kind.REGISTER
 
 
+class Cancels(Message):
+    """The bills that a rebill takes the place of: digests of their release, and of the statement that it opened."""
+
+    statement: Bytes32
+    release: Bytes32
+
+
 class BillSegment(Message):
     """One meter's part of a cycle: tenure x installation x cycle, in minutes since 1970 UTC."""
 
@@ -69,6 +76,7 @@ class BillSegment(Message):
     start: Minute
     end: Minute
     reports: Annotated[Many[SegmentReport], Field(min_length=1, max_length=MOST_REPORTS)]
+    cancels: Cancels | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -89,10 +97,18 @@ class BillSegment(Message):
         return frozenset(self.channels) - {report.channel for report in self.reports if report.kind is Kind.CYCLE}
 
 
+class Rebill(Message):
+    """A meter that is to be billed by its latest reports, whatever was billed before."""
+
+    meter: MeterField
+    cancels: Cancels
+
+
 class BillQuestion(Message):
     """What a collector asks the aggregator for: bills of these meters over one cycle, `first` to before `after`.
 
-    `estimates`: where a cycle report is missing, from the registers' reading at the segment's end.
+    `estimates`: where a cycle report is missing, from the registers' reading at the segment's end. `rebills`
+    are of those meters whose earlier bill is taken back.
     """
 
     region: RegionField
@@ -103,6 +119,19 @@ class BillQuestion(Message):
     after: LocalDay
     meters: Annotated[Many[MeterField], Field(min_length=1, max_length=MOST_SEGMENTS)]
     estimates: bool = False
+    rebills: Annotated[Many[Rebill], Field(max_length=MOST_SEGMENTS)] = ()
+
+    @model_validator(mode="after")
+    def _rebilled_once(self) -> Self:
+        meters = [rebill.meter for rebill in self.rebills]
+        if len(set(meters)) < len(meters) or not set(meters) <= set(self.meters):
+            raise ValueError("rebills are of meters of the question, each once")
+        return self
+
+    @property
+    def cancels(self) -> Mapping[MeterId, Cancels]:
+        """By meter that is billed again."""
+        return {rebill.meter: rebill.cancels for rebill in self.rebills}
 
     @property
     def cycle(self) -> Cycle:

@@ -363,7 +363,7 @@ def test_estimated_segments_are_marked() -> None:
 
 def test_a_rebill_is_due_less_what_it_cancels() -> None:
     old = plain_bill(tariff(ENERGY), MAY, [steady(segment(), 2000)])
-    cancels = Cancelled(bytes(32), old.total_cents)
+    cancels = Cancelled(bytes(32), bytes(32), old.total_cents)
     new = plain_bill(tariff(ENERGY), MAY, [steady(segment(), 1000)], cancels=cancels)
     assert (old.due_cents, new.total_cents, new.due_cents) == (43_200, 21_600, -21_600)
     assert new.cancels == cancels

@@ -103,8 +103,9 @@ class Line:
 
 
 class Cancelled(NamedTuple):
-    """An earlier bill that a rebill takes the place of: the release that it rested on, and what it came to."""
+    """An earlier bill that a rebill takes the place of: statement and release that it rested on, what it came to."""
 
+    statement: Digest
     release: Digest
     cents: int
 

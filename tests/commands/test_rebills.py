@@ -1,0 +1,136 @@
+"""Reads that are corrected after they were billed: the bill stays until it is cancelled, and then says both amounts."""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.commands.shell import Ended, wattseal
+from wattseal.collector import deployment
+from wattseal.collector.deployment import Deployment, Places
+from wattseal.collector.processes import order
+from wattseal.collector.trial import close_windows, install_rosters, install_tariff, send_fleet
+from wattseal.protocol.ids import Channel, Suite
+from wattseal.protocol.tariff.bill import Customer, Cycle
+from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.compile import Segment
+from wattseal.protocol.tariff.plain import Reads, plain_bill
+from wattseal.protocol.tariff.toml_file import packaged
+
+METERS, CORRECTED = 15, 4
+FIRST, DAYS = date(2026, 3, 2), 30
+ZONE = "America/Los_Angeles"
+CYCLE = Cycle(date(2026, 3, 3), date(2026, 3, 31), ZONE)
+TARIFF = packaged("E-TOU-C")
+Correction = dict[int, int]
+"""Wh that are added to reads of one meter, by hour since the first day began."""
+FOUND_LATER: Correction = dict.fromkeys(range(200, 230), 4_000)
+
+
+def reads_of(meter: int, correction: Correction) -> NDArray[np.int64]:
+    reads = np.random.default_rng(meter).integers(100, 2_000, DAYS * 24)
+    for hour, wh in correction.items() if meter == CORRECTED else ():
+        reads[hour] += wh
+    return reads
+
+
+def write(path: Path, correction: Correction) -> None:
+    begin = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("meter", "interval_start", "delivered_wh"))
+        for meter in range(METERS):
+            for hour, wh in enumerate(reads_of(meter, correction)):
+                rows.writerow((name(meter), (begin + timedelta(hours=hour)).isoformat(), wh))
+
+
+def name(meter: int) -> str:
+    return f"m-{meter:02d}"
+
+
+def plain_amount(meter: int, correction: Correction) -> Decimal:
+    start, end = CYCLE.minutes
+    begin = int(datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC).timestamp()) // 60
+    reads = reads_of(meter, correction)[(start - begin) // 60 : (end - begin) // 60]
+    told = Reads(Segment(start, end, 60, ZONE, (Channel.DELIVERED,)), {Channel.DELIVERED: reads})
+    bill = plain_bill(TARIFF, CYCLE, [told], TARIFF.modes(Mode.AMOUNT), Customer("T"))
+    return Decimal(bill.total_cents) / 100
+
+
+class Town(NamedTuple):
+    """A month from a file that was billed, then corrected and sent again after every window was closed."""
+
+    places: Places
+    first: dict[str, Any]
+    corrected: dict[str, Any]
+    outcomes: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    places = Places(tmp_path_factory.mktemp("rebilled"))
+    deployment.create(places, Suite.MASKING)
+    file, cycle = places.directory / "reads.csv", ("--cycle", f"{CYCLE.first}..{CYCLE.after}", "--cycle-timezone", ZONE)
+    write(file, {})
+    where = ("--fleet", places.fleet, "--roster", places.roster, "--suite", int(Suite.MASKING))
+    with Deployment(places):
+        tariff = install_tariff(places, "E-TOU-C")
+        facts = order(
+            "meter_sim", "prepare", *map(str, (*where, "--reads", file, "--root", "town", "--tariff", tariff))
+        )
+        install_rosters(places, map(Path, facts["rosters"]))
+        send_fleet(places, *cycle)
+        close_windows(places, [FIRST + timedelta(days=day) for day in range(DAYS)])
+        first = bill(places, CORRECTED).json
+        write(file, FOUND_LATER)
+        sent = send_fleet(places, *cycle)
+        yield Town(places, first, bill(places, CORRECTED).json, sent["outcomes"])
+
+
+def bill(places: Places, meter: int, *options: object) -> Ended:
+    words = (name(meter), f"{CYCLE.first}..{CYCLE.after}", "--territory", "T", "--dir", places.directory, "--json")
+    return wattseal("bill", *words, *options)
+
+
+def kept(directory: Path, earlier: dict[str, Any]) -> Path:
+    path = directory / "bill.json"
+    path.write_text(json.dumps(earlier))
+    return path
+
+
+def test_corrected_reads_come_late_under_the_next_number(town: Town) -> None:
+    """Two days, and the cycle's report, which is late as well."""
+    assert town.outcomes == {"accepted": METERS * (DAYS + 1), "late": 3}
+
+
+def test_what_is_billed_stays_billed(town: Town) -> None:
+    assert Decimal(town.first["amount"]) == plain_amount(CORRECTED, {})
+    assert town.corrected == town.first
+
+
+def test_a_rebill_takes_the_corrected_reads(town: Town, tmp_path: Path) -> None:
+    """And only if it says what it cancels; the same again is the same, and what was cancelled stays cancelled."""
+    cancels = ("--cancels", kept(tmp_path, town.first))
+    again = bill(town.places, CORRECTED, *cancels, "--out", tmp_path / "out").json
+    before, after = (plain_amount(CORRECTED, correction) for correction in ({}, FOUND_LATER))
+    assert (Decimal(again["amount"]), Decimal(again["due"])) == (after, after - before)
+    assert again["cancels"] == {"release": town.first["release"], "amount": town.first["amount"]}
+    with (tmp_path / "out" / "bills.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Decimal(row["amount"]) for row in rows] == [-before, after]
+    assert bill(town.places, CORRECTED, *cancels).json == {**again, "files": []}
+    assert Decimal(bill(town.places, CORRECTED).json["amount"]) == after
+
+
+def test_a_bill_that_was_never_released_is_not_cancelled(town: Town, tmp_path: Path) -> None:
+    made_up = {**town.first, "meters": [name(5)]}
+    refused = bill(town.places, 5, "--cancels", kept(tmp_path, made_up))
+    assert (refused.status, refused.stdout) == (3, "")
+    assert refused.words.startswith("refused (pinned-otherwise): a rebill cancels")
