@@ -78,3 +78,9 @@ def error(word: int) -> int:
 
 def dot(residues: Sequence[int], factors: Sequence[int]) -> int:
     return sum(residue * factor for residue, factor in zip(residues, factors, strict=True))
+
+
+def number(first: int, second: int) -> int:
+    """The one below the product of both primes that leaves these remainders (Chinese remainders, by the formula)."""
+    p0, p1 = PRIMES
+    return (first * p1 * pow(p1, -1, p0) + second * p0 * pow(p0, -1, p1)) % (p0 * p1)

@@ -86,8 +86,8 @@ def test_the_degree_in_use(prime: int) -> None:
 
 
 def test_the_kernels_of_the_ring_pass_their_tests_interpreted() -> None:
-    """The small ones of all six modules, in a process without compilation, with warnings as errors."""
-    modules = ("modular", "transform", "sampling", "packing", "dot", "sealing")
+    """The small ones of all seven modules, in a process without compilation, with warnings as errors."""
+    modules = ("modular", "transform", "sampling", "packing", "dot", "sealing", "weighing")
     files = [f"tests/kernels/test_{module}.py" for module in modules]
     finished = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", "small"],

@@ -11,14 +11,15 @@ from wattseal.bench.lanes import SEED, Kind, Party
 from wattseal.bench.peers import TENSEAL_DEGREE, TENSEAL_PRIMES, TENSEAL_SCALE, missing
 from wattseal.bench.results import BillResult
 from wattseal.bench.timing import Action, Timed, alternate
-from wattseal.cryptosystems.ckks.bill_decryptor import BillDecryptor, Unmasking
+from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
+from wattseal.cryptosystems.ckks.bill_decryptor import Unmasking
 from wattseal.cryptosystems.ckks.encryptor import MeterSealer
-from wattseal.cryptosystems.ckks.evaluator import bill_sums
+from wattseal.cryptosystems.ckks.evaluator import bills_sums
 from wattseal.cryptosystems.ckks.functional import Functional
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096, MODULUS_ID
 from wattseal.cryptosystems.ckks.residues import from_bytes
 from wattseal.cryptosystems.ckks.scales import Cycle, bill_scale
-from wattseal.cryptosystems.ckks.unblinder import bill_pads
+from wattseal.cryptosystems.ckks.unblinder import bills_pads
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
 from wattseal.kernels.dot import dot
@@ -53,23 +54,22 @@ class Run:
         self.unmasking = Unmasking.of(CKKS_4096, [self.meters[0].label], self.functional)
         self.residues = [from_bytes(meter.report, INTERVALS) for meter in self.meters]
 
-    def aggregator(self) -> list[bytes]:
-        return [bill_sums([meter.report], [self.functional])[0] for meter in self.meters]
+    def aggregator(self) -> list[list[bytes]]:
+        return list(bills_sums(([meter.report] for meter in self.meters), [self.functional]))
 
-    def unblinder(self) -> list[bytes]:
-        wanted = [self.functional]
-        return [bill_pads(CKKS_4096, [meter.label], meter.pad_key, wanted)[0] for meter in self.meters]
+    def unblinder(self) -> list[list[bytes]]:
+        labels, keys = [[meter.label] for meter in self.meters], [meter.pad_key for meter in self.meters]
+        return bills_pads(CKKS_4096, labels, keys, [self.functional])
 
     @cached_property
-    def numbers(self) -> list[tuple[bytes, bytes]]:
-        return list(zip(self.aggregator(), self.unblinder(), strict=True))
+    def numbers(self) -> tuple[list[list[bytes]], list[list[bytes]]]:
+        return self.aggregator(), self.unblinder()
 
-    def decryptor(self) -> list[int]:
+    def decryptor(self) -> list[int | None]:
         """With each meter's secret expanded for this bill: nothing is kept from an earlier one."""
-        return [
-            BillDecryptor(CKKS_4096, meter.secret_key, meter.label, CYCLE).open_bill(*numbers, self.unmasking)
-            for meter, numbers in zip(self.meters, self.numbers, strict=True)
-        ]
+        keys, names = [meter.secret_key for meter in self.meters], [meter.label.meter for meter in self.meters]
+        decryptor = BatchDecryptor(CKKS_4096, keys, self.meters[0].label, names, CYCLE)
+        return [value for [value] in decryptor.open_bills(*self.numbers, [self.unmasking])]
 
     def bare(self) -> None:
         """The dot products alone, over residues that are unpacked already, for both primes."""
@@ -81,7 +81,8 @@ class Run:
     @property
     def error(self) -> float:
         expected = [int(meter.reads @ self.prices) for meter in self.meters]
-        return float(max(abs(a - b) for a, b in zip(self.decryptor(), expected, strict=True)))
+        opened = zip(self.decryptor(), expected, strict=True)
+        return float(max(np.inf if value is None else abs(value - exact) for value, exact in opened))
 
 
 class _Measured(NamedTuple):

@@ -29,14 +29,20 @@ class Timed(NamedTuple):
 NO_TIME = Timed(0.0, 0.0, 0.0)
 
 
-def alternate(actions: Sequence[Action], rounds: int, done: Callable[[], object] = lambda: None) -> list[list[float]]:
+def alternate(
+    actions: Sequence[Action],
+    rounds: int,
+    done: Callable[[], object] = lambda: None,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[list[float]]:
     """Seconds of each action by round, after one round that does not count. `done` is called after each action."""
     seconds: list[list[float]] = [[] for _ in actions]
     for number in range(rounds + 1):
         for action, so_far in zip(actions, seconds, strict=True):
-            started = time.perf_counter()
+            started = clock()
             action()
-            passed = time.perf_counter() - started
+            passed = clock() - started
             if number:
                 so_far.append(passed)
             done()

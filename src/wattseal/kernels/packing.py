@@ -6,10 +6,9 @@ from numpy.typing import NDArray
 from wattseal.kernels.decorator import kernel
 
 FIELD_BITS = 53
-SPARE_BYTES = 8
-"""So many bytes beyond the stream must exist where it is unpacked."""
 
 _WORD_BITS = 64
+_WORD_BYTES = 8
 _ZERO = np.uint64(0)
 _FIELD_MASK = np.uint64((1 << FIELD_BITS) - 1)
 
@@ -36,11 +35,22 @@ def pack(fields: NDArray[np.uint64], words: NDArray[np.uint64]) -> None:
 
 
 @kernel
-def unpack(stream: NDArray[np.uint8], fields: NDArray[np.uint64]) -> None:
-    """Fill `fields`. The compiler makes one load of eight bytes."""
-    for i in range(fields.shape[0]):
-        bit = FIELD_BITS * i
+def unpack(stream: NDArray[np.uint8], first: int, fields: NDArray[np.uint64]) -> None:
+    """Fill `fields` with those of the stream from `first` on."""
+    # Counting from 0, or the compiler would not make one load of eight bytes.
+    part, ahead = stream[FIELD_BITS * first >> 3 :], FIELD_BITS * first & 7
+    count: int = fields.shape[0]
+    # Fields of which eight bytes lie within the stream.
+    whole = min(count, max(0, (8 * (part.shape[0] - _WORD_BYTES) + 7 - ahead) // FIELD_BITS + 1))
+    for i in range(whole):
+        bit = ahead + FIELD_BITS * i
         at, word = bit >> 3, _ZERO
-        for byte in range(8):
-            word |= np.uint64(stream[at + byte]) << np.uint64(8 * byte)
+        for byte in range(_WORD_BYTES):
+            word |= np.uint64(part[at + byte]) << np.uint64(8 * byte)
+        fields[i] = (word >> np.uint64(bit & 7)) & _FIELD_MASK
+    for i in range(whole, count):
+        bit = ahead + FIELD_BITS * i
+        at, word = bit >> 3, _ZERO
+        for byte in range(min(_WORD_BYTES, part.shape[0] - at)):
+            word |= np.uint64(part[at + byte]) << np.uint64(8 * byte)
         fields[i] = (word >> np.uint64(bit & 7)) & _FIELD_MASK

@@ -41,13 +41,16 @@ def _fill_slowly(words: NDArray[np.uint64], modulus: np.uint64, residues: NDArra
 def fill_ternary(stream: NDArray[np.uint8], trits: NDArray[np.int8]) -> bool:
     """-1, 0 and 1, equally likely: each byte below 255 modulo 3, less 1. False if the bytes did not suffice."""
     size: int = trits.shape[0]
+    mapped = np.empty(stream.shape[0], dtype=np.int8)
+    # Every byte first, many at a time; then those that count move together, without a branch.
+    for i in range(stream.shape[0]):
+        mapped[i] = np.int8(stream[i] % np.uint8(3)) - np.int8(1)
     count = 0
     for i in range(stream.shape[0]):
         if count == size:
             break
-        candidate = np.int64(stream[i])
-        trits[count] = candidate % 3 - 1
-        count += int(candidate < 255)
+        trits[count] = mapped[i]
+        count += int(stream[i] < 255)
     return count == size
 
 

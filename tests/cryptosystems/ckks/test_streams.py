@@ -1,12 +1,17 @@
 """Draws: what a label names, who shares what, and a stream that holds too few."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.cryptosystems.ckks.household import CYCLE, Household, random_secret
+from tests.kernels import naive_ring
 from wattseal.cryptosystems.ckks import streams
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096, PRIMES, insecure_parameters
 from wattseal.cryptosystems.ckks.polynomials import public_polynomial, secret_polynomial
+from wattseal.cryptosystems.ckks.residues import number_of, numbers_from_words
 from wattseal.cryptosystems.ckks.scales import Cycle, bill_scale, total_scale
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.pads.label import Label
@@ -92,15 +97,45 @@ def test_what_is_drawn_for_others_is_unrelated() -> None:
     assert streams.errors(key, label, bytes(32), 64).tolist() != errors
 
 
+def draws(monkeypatch: pytest.MonkeyPatch, words: Sequence[int]) -> None:
+    """Every stream begins with these words and repeats the last."""
+
+    def keystreams(keys: object, names: Sequence[bytes], count: int) -> NDArray[np.uint64]:
+        repeated = [*words, *[words[-1]] * count][:count]
+        return np.array([repeated] * len(names), dtype=np.uint64)
+
+    monkeypatch.setattr(streams, "keystreams", keystreams)
+
+
 def test_a_stream_of_rejected_candidates_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "keystream", lambda _key, _name, size: b"\xff" * size)
+    draws(monkeypatch, [(1 << 64) - 1])
     with pytest.raises(ParameterError, match="too few usable candidates"):
         streams.pads(KEY, LABEL, 4)
+    with pytest.raises(ParameterError, match="too few usable candidates"):
+        streams.weighed_pads([KEY], [LABEL], np.ones((1, 4), dtype=np.int32))
     with pytest.raises(ParameterError, match="too few usable candidates"):
         secret_polynomial(CKKS_4096, KEY, LABEL)
 
 
 def test_rejected_candidates_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = [PRIMES[0], 5, PRIMES[0] - 1, *[7] * 8, PRIMES[1], *[9] * 10]
-    monkeypatch.setattr(streams, "keystream", lambda _key, _name, size: np.array(words, "<u8").tobytes()[:size])
+    draws(monkeypatch, [PRIMES[0], 5, PRIMES[0] - 1, *[7] * 8, PRIMES[1], *[9] * 10])
     assert streams.pads(KEY, LABEL, 3).tolist() == [[5, PRIMES[0] - 1, 7], [9, 9, 9]]
+    weighed = streams.weighed_pads([KEY], [LABEL], np.array([[1, 2, 3]], dtype=np.int32))
+    assert numbers_from_words(weighed) == [[number_of(5 + 2 * (PRIMES[0] - 1) + 3 * 7, 6 * 9)]]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 17])
+def test_pads_weighed_together_are_those_of_each_alone(count: int) -> None:
+    """In whatever groups they are drawn."""
+    homes = [Household(f"meter-{number}") for number in range(count)]
+    keys, labels = [home.pad_key for home in homes], [home.label() for home in homes]
+    factors = np.array([[3, -1, 1 << 19, 0], [1, 1, 1, 1]], dtype=np.int32)
+    found = numbers_from_words(streams.weighed_pads(keys, labels, factors))
+    expected = [
+        [
+            number_of(*(naive_ring.dot(row, of_one) for row in streams.pads(*named, 4).tolist()))
+            for of_one in factors.tolist()
+        ]
+        for named in zip(keys, labels, strict=True)
+    ]
+    assert found == expected

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattseal.cryptosystems.errors import ParameterError
-from wattseal.cryptosystems.pads.keystream import SPONGE_BYTES, keystream, uniform_below
+from wattseal.cryptosystems.pads.keystream import SPONGE_BYTES, keystream, keystreams, uniform_below
 from wattseal.cryptosystems.secret import Secret
+from wattseal.kernels import aes
 
 KEY = Secret(bytes(range(32)))
 
@@ -20,11 +21,28 @@ def test_short_streams_are_shake(size: int) -> None:
     assert keystream(KEY, b"label", size) == hashlib.shake_256(KEY.expose() + b"label").digest(size)
 
 
+@pytest.fixture(params=["the processor's instructions", "OpenSSL"])
+def _cipher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to the same bytes; on a processor without them there is one."""
+    monkeypatch.setattr(aes, "AVAILABLE", aes.AVAILABLE and request.param != "OpenSSL")
+
+
+@pytest.mark.usefixtures("_cipher")
 def test_long_streams_are_counter_mode() -> None:
     cipher_key = hashlib.shake_256(KEY.expose() + b"label" + b"aes-256-ctr").digest(32)
     blocks = Cipher(algorithms.AES256(cipher_key), modes.ECB()).encryptor()  # noqa: S305 - counter mode by hand
     expected = b"".join(blocks.update(counter.to_bytes(16, "big")) for counter in range(80))
     assert keystream(KEY, b"label", SPONGE_BYTES + 1) == expected[: SPONGE_BYTES + 1]
+
+
+@pytest.mark.usefixtures("_cipher")
+@pytest.mark.parametrize("words", [1, 128, 129, 160, 5968])
+def test_many_streams_are_those_of_each_key_and_label(words: int) -> None:
+    keys = [Secret(bytes([number]) * 32) for number in range(9)]
+    labels = [b"label-%d" % number for number in range(9)]
+    expected = [keystream(*named, 8 * words) for named in zip(keys, labels, strict=True)]
+    assert [row.astype("<u8").tobytes() for row in keystreams(keys, labels, words)] == expected
+    assert keystreams([], [], words).shape == (0, words)
 
 
 @pytest.mark.parametrize("size", [400, 4000])
@@ -42,6 +60,9 @@ def test_a_long_stream_does_not_begin_like_a_short_one() -> None:
 def test_keys_have_32_bytes(size: int) -> None:
     with pytest.raises(ParameterError, match=f"32 bytes, not {size}"):
         keystream(Secret(bytes(size)), b"label", 1)
+    for words in (1, 1000):
+        with pytest.raises(ParameterError, match=f"32 bytes, not {size}"):
+            keystreams([KEY, Secret(bytes(size))], [b"label", b"label"], words)
 
 
 @given(st.integers(1, 1 << 3072), st.binary(max_size=8))

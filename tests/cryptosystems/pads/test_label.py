@@ -105,6 +105,19 @@ def test_a_number_out_of_range_is_refused_without_meter_too() -> None:
         LABEL._replace(number=256).encode_without_meter(Use.A)
 
 
+@given(labels, uses, st.lists(st.text(max_size=4)))
+def test_many_meters_are_named_as_each_alone(name: Label, use: Use, meters: list[str]) -> None:
+    assert name.encode_for(use, meters) == [name._replace(meter=meter).encode(use) for meter in meters]
+
+
+@pytest.mark.parametrize("change", [{"number": 256}, {"check_key_id": b"c"}, {"suite": -1}])
+def test_many_meters_are_refused_as_each_alone(change: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="label: "):
+        LABEL._replace(**change).encode_for(Use.PAD, [LABEL.meter])
+    with pytest.raises(ParameterError, match="below 256"):
+        LABEL.encode_for(Use.PAD, [LABEL.meter, "m" * 256])
+
+
 @pytest.mark.parametrize("chunk", [-1, 1 << 16])
 def test_chunks_out_of_range_are_refused(chunk: int) -> None:
     with pytest.raises(ParameterError, match="out of range"):

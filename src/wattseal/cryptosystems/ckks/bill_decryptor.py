@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +54,9 @@ class BillDecryptor:
         Raises VerificationFailed, the same after the same work, for everything that aggregator, unblinder or a
         statement can get wrong.
         """
-        numbers = _parsed(sealed), _parsed(pad)
-        blinded, pads = (0 if number is None else number for number in numbers)
-        value, distance = nearest_multiple(self._decrypted(blinded - pads, unmasking), self._scale)
-        accepted = (None not in numbers, distance <= unmasking.bound, abs(value) < 1 << VALUE_BITS)
-        if not all(accepted):
+        received = received_number(sealed, pad)
+        value = accepted_value(received, self._decrypted(received.unblinded, unmasking), self._scale, unmasking.bound)
+        if value is None:
             raise VerificationFailed
         return value
 
@@ -65,6 +64,25 @@ class BillDecryptor:
         """Modulo q, the scaled value with its errors."""
         first, second = (weighted(row, self._secret) for row in unmasking.residues)
         return unblinded + number_of(first, second)
+
+
+class Received(NamedTuple):
+    """Modulo q, the aggregator's number without the unblinder's; something to work on if one of them is malformed."""
+
+    unblinded: int
+    well_formed: bool
+
+
+def received_number(sealed: bytes, pad: bytes) -> Received:
+    """Of whatever bytes were sent."""
+    blinded, pads = _parsed(sealed), _parsed(pad)
+    return Received((blinded or 0) - (pads or 0), blinded is not None and pads is not None)
+
+
+def accepted_value(received: Received, decrypted: int, scale: int, bound: int) -> int | None:
+    """What a bill opens to, if it is to be believed. Everything is computed before the one decision."""
+    value, distance = nearest_multiple(decrypted, scale)
+    return value if all((received.well_formed, distance <= bound, abs(value) < 1 << VALUE_BITS)) else None
 
 
 def _unmasking(parameters: CkksParameters, label: Label, prices: NDArray[np.int32]) -> NDArray[np.uint64]:

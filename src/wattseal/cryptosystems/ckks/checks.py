@@ -24,6 +24,8 @@ def require_bill_labels(labels: Sequence[Label], reports: int, parameters: CkksP
     if len(labels) != reports:
         raise ParameterError(f"{len(labels)} labels do not match prices of {reports} reports")
     require_own_labels(labels, parameters)
+    if reports == 1:
+        return
     if len({(label.region, label.meter, label.key_id) for label in labels}) > 1:
         raise ParameterError("labels of one bill name several meters or key ids: their secrets differ")
     if len(set(labels)) < reports:

@@ -1,12 +1,20 @@
 """The aggregator's side: sums of ciphertexts, and bills as one number each. It needs no key, not even a public one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wattseal.cryptosystems.ckks.functional import Functional, common_lengths
-from wattseal.cryptosystems.ckks.residues import PRIME_WORDS, from_bytes, number_to_bytes, sum_residues, to_bytes
+from wattseal.cryptosystems.ckks.functional import Functional, factors_of
+from wattseal.cryptosystems.ckks.residues import (
+    PRIME_WORDS,
+    added_numbers,
+    from_bytes,
+    numbers_to_bytes,
+    sum_residues,
+    to_bytes,
+    weighed,
+)
 from wattseal.cryptosystems.errors import CiphertextError, ParameterError
 
 
@@ -54,12 +62,19 @@ class CkksEvaluator:
 
 
 def bill_sums(ciphertexts: Sequence[bytes], functionals: Sequence[Functional]) -> list[bytes]:
-    """One number for each functional of these reports, usually one: what the decryptor opens.
+    """One number for each functional of these reports, usually one: what the decryptor opens. See `bills_sums`."""
+    [sums] = bills_sums([ciphertexts], functionals)
+    return sums
+
+
+def bills_sums(bills: Iterable[Sequence[bytes]], functionals: Sequence[Functional]) -> Iterator[list[bytes]]:
+    """The same for many bills under the same functionals: the reports of each, in the order of their prices.
 
     Raises CiphertextError for a malformed report, ParameterError for functionals that weigh other reports.
     """
-    lengths = common_lengths(functionals)
-    if len(lengths) != len(ciphertexts):
-        raise ParameterError(f"{len(ciphertexts)} reports do not match prices of {len(lengths)}")
-    reports = [from_bytes(encoded, length) for encoded, length in zip(ciphertexts, lengths, strict=True)]
-    return [number_to_bytes(functional.weigh(reports)) for functional in functionals]
+    factors = factors_of(functionals)
+    for ciphertexts in bills:
+        if len(factors) != len(ciphertexts):
+            raise ParameterError(f"{len(ciphertexts)} reports do not match prices of {len(factors)}")
+        reports = [weighed(*report)[np.newaxis] for report in zip(ciphertexts, factors, strict=True)]
+        yield from numbers_to_bytes(added_numbers(reports))

@@ -7,7 +7,6 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from wattseal.cryptosystems.ckks.residues import number_of
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.kernels.dot import LOW_BITS, dot
 
@@ -45,21 +44,16 @@ class Functional:
         """How many coefficients of each report it weighs: all of them."""
         return tuple(len(report) for report in self.prices)
 
-    def weigh(self, reports: Sequence[NDArray[np.uint64]]) -> int:
-        """The number below q: the sum of residues (2, coefficients) times prices, over all reports."""
-        first = second = 0
-        for residues, prices in zip(reports, self.prices, strict=True):
-            first += weighted(residues[0], prices)
-            second += weighted(residues[1], prices)
-        return number_of(first, second)
 
+def factors_of(functionals: Sequence[Functional]) -> list[NDArray[np.int32]]:
+    """For each report that they weigh, its prices (functionals, coefficients): what many bills share.
 
-def common_lengths(functionals: Sequence[Functional]) -> tuple[int, ...]:
-    """What all of them weigh. Raises ParameterError if they differ, or there are none."""
+    Raises ParameterError if they weigh different reports, or there are none.
+    """
     lengths = {functional.lengths for functional in functionals}
     if len(lengths) != 1:
         raise ParameterError("functionals of one question weigh the same reports, all their coefficients")
-    return lengths.pop()
+    return [np.stack(prices) for prices in zip(*(functional.prices for functional in functionals), strict=True)]
 
 
 def weighted(residues: NDArray[np.uint64], factors: NDArray[np.int32] | NDArray[np.int8]) -> int:

@@ -1,12 +1,14 @@
 """The two polynomials of ring LWE: the public a, and a meter's secret s. Neither is ever on the wire."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattseal.cryptosystems.ckks.parameters import PRIMES, CkksParameters
-from wattseal.cryptosystems.ckks.streams import trits, uniform_residues
+from wattseal.cryptosystems.ckks.residues import numbers_from_words
+from wattseal.cryptosystems.ckks.streams import trits, uniform_residues, weighed_trits
 from wattseal.cryptosystems.pads.keystream import KEY_BYTES
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
@@ -24,8 +26,18 @@ def public_polynomial(parameters: CkksParameters, label: Label) -> NDArray[np.fl
 
 def secret_polynomial(parameters: CkksParameters, secret_key: Secret, label: Label) -> NDArray[np.int8]:
     """The ternary s of the label's meter: one for all its reports under a key id."""
-    name = label._replace(kind=0, channel=0, start=0, end=0, number=0, check_key_id=b"", registers=b"")
-    return trits(secret_key, name.encode(Use.SECRET), parameters.degree)
+    [name] = _secret_names(label, [label.meter])
+    return trits(secret_key, name, parameters.degree)
+
+
+def secret_sums(
+    secret_keys: Sequence[Secret], label: Label, meters: Sequence[str], residues: NDArray[np.uint64]
+) -> list[list[int]]:
+    """By meter of the label's region, under its key id, the scalar products of its s and `residues`, modulo q.
+
+    Residues are (functionals, 2, degree). No s is kept: to expand one takes less time than to open a bill.
+    """
+    return numbers_from_words(weighed_trits(secret_keys, _secret_names(label, meters), residues))
 
 
 def transformed(parameters: CkksParameters, polynomial: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,6 +55,11 @@ def times_public(parameters: CkksParameters, label: Label, factor: NDArray[np.fl
     for a, row, tables, result in zip(public, factor, _tables(parameters), coefficients, strict=True):
         multiply(a, row, tables, result)
     return coefficients
+
+
+def _secret_names(label: Label, meters: Sequence[str]) -> list[bytes]:
+    name = label._replace(kind=0, channel=0, start=0, end=0, number=0, check_key_id=b"", registers=b"")
+    return name.encode_for(Use.SECRET, meters)
 
 
 @lru_cache(maxsize=64)

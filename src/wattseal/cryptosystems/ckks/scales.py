@@ -1,5 +1,6 @@
 """Secret scales, the check of this scheme: whoever lacks one cannot shift a sum by a whole multiple of it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from wattseal.cryptosystems.pads.keystream import keystream
@@ -19,10 +20,16 @@ class Cycle(NamedTuple):
 
 def bill_scale(secret_key: Secret, label: Label, cycle: Cycle) -> int:
     """2^63 and 63 secret bits of the label's meter: one for all channels, kinds, segments and numbers of a cycle."""
+    [scale] = bill_scales([secret_key], label, [label.meter], cycle)
+    return scale
+
+
+def bill_scales(secret_keys: Sequence[Secret], label: Label, meters: Sequence[str], cycle: Cycle) -> list[int]:
+    """The same of each of these meters of the label's region, under its key id."""
     name = label._replace(
         kind=0, channel=0, start=cycle.start, end=cycle.end, number=0, check_key_id=b"", registers=b""
     )
-    return _scale(secret_key, name.encode(Use.SCALE))
+    return [_scale(*named) for named in zip(secret_keys, name.encode_for(Use.SCALE, meters), strict=True)]
 
 
 def total_scale(check_key: Secret, label: Label) -> int:

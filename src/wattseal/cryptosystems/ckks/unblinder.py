@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from wattseal.cryptosystems.ckks.checks import require_bill_labels, require_own_labels
-from wattseal.cryptosystems.ckks.functional import Functional, common_lengths
+from wattseal.cryptosystems.ckks.functional import Functional, factors_of
 from wattseal.cryptosystems.ckks.parameters import CkksParameters
-from wattseal.cryptosystems.ckks.residues import number_to_bytes, sum_residues, to_bytes
-from wattseal.cryptosystems.ckks.streams import pads
+from wattseal.cryptosystems.ckks.residues import added_numbers, numbers_to_bytes, sum_residues, to_bytes
+from wattseal.cryptosystems.ckks.streams import pads, weighed_pads
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
@@ -30,11 +30,27 @@ class CkksUnblinder:
 def bill_pads(
     parameters: CkksParameters, labels: Sequence[Label], pad_key: Secret, functionals: Sequence[Functional]
 ) -> list[bytes]:
-    """One number for each functional of these reports of one meter.
+    """One number for each functional of these reports of one meter. See `bills_pads`."""
+    [of_bill] = bills_pads(parameters, [labels], [pad_key], functionals)
+    return of_bill
+
+
+def bills_pads(
+    parameters: CkksParameters,
+    bills: Sequence[Sequence[Label]],
+    pad_keys: Sequence[Secret],
+    functionals: Sequence[Functional],
+) -> list[list[bytes]]:
+    """The same for many bills under the same functionals: the labels of each, in the order of their prices, and a key.
 
     Raises ParameterError for labels that do not belong in one bill, or functionals that weigh other reports.
     """
-    lengths = common_lengths(functionals)
-    require_bill_labels(labels, len(lengths), parameters)
-    drawn = [pads(pad_key, label, length) for label, length in zip(labels, lengths, strict=True)]
-    return [number_to_bytes(functional.weigh(drawn)) for functional in functionals]
+    factors = factors_of(functionals)
+    for labels in bills:
+        require_bill_labels(labels, len(factors), parameters)
+    if len(bills) != len(pad_keys):
+        raise ParameterError(f"labels of {len(bills)} bills and {len(pad_keys)} pad keys do not match")
+    weighed = [
+        weighed_pads(pad_keys, [labels[report] for labels in bills], prices) for report, prices in enumerate(factors)
+    ]
+    return numbers_to_bytes(added_numbers(weighed))

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -69,6 +70,15 @@ class Label(NamedTuple):
         form = _BOUND if check else _REGISTERS if registers else _FULL
         bound = check or registers
         return b"%b%b%c%c%b%b" % (self._shared(use, chunk), form, self.number, len(meter), meter, bound)
+
+    def encode_for(self, use: Use, meters: Sequence[str]) -> list[bytes]:
+        """The same for this label of each of these meters."""
+        names, bound = [utf8(meter) for meter in meters], self.check_key_id or self.registers
+        if any(len(name) > 0xFF for name in names):
+            raise ParameterError("label: the length of a meter's id must be below 256")
+        nobody = self._replace(meter="").encode(use)
+        head = nobody[: len(nobody) - 1 - len(bound)]
+        return [b"%b%c%b%b" % (head, len(name), name, bound) for name in names]
 
     def encode_without_meter(self, use: Use, chunk: int = 0) -> bytes:
         """For what all meters of one window or segment, key id and number have in common."""
