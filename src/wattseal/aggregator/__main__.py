@@ -24,7 +24,10 @@ Passphrase = Annotated[
     Path, typer.Option("--passphrase-file", envvar="WATTSEAL_PASSPHRASE_FILE", help="Owner-only file that unseals it.")
 ]
 StoreUrl = Annotated[
-    str | None, typer.Option(help="redis://, rediss:// or unix:// address; an embedded Valkey if absent.")
+    str | None,
+    typer.Option(
+        help="redis://, rediss:// or unix:// address, also of a cluster's node; an embedded Valkey if absent."
+    ),
 ]
 AllowLoss = Annotated[bool, typer.Option(help="Take a store that may lose accepted reports.")]
 

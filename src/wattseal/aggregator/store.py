@@ -16,6 +16,7 @@ from wattseal.aggregator.archive import Archive, Found
 from wattseal.aggregator.archive_file import Held
 from wattseal.aggregator.entries import BODY_LIMIT, Entry, PutStatus, ReportId, WindowState, WindowStatus, place_of
 from wattseal.aggregator.segments import MAGIC, Segments
+from wattseal.aggregator.store_cluster import ClusterLine
 from wattseal.aggregator.store_errors import StoreSettingsError, StoreUnavailable, WindowStateError
 from wattseal.aggregator.store_keys import (
     STATE_FIELDS,
@@ -27,7 +28,7 @@ from wattseal.aggregator.store_keys import (
     window_key,
     windows_key,
 )
-from wattseal.aggregator.store_valkey import Line
+from wattseal.aggregator.store_valkey import Line, is_cluster
 from wattseal.aggregator.valkey import Supervisor
 
 __all__ = [
@@ -61,7 +62,7 @@ class Store:
     Putting the same entries again is safe then. After a failed `append`, read the log.
     """
 
-    def __init__(self, line: Line, segments: Segments, archive: Archive) -> None:
+    def __init__(self, line: Line | ClusterLine, segments: Segments, archive: Archive) -> None:
         self._line = line
         self._segments = segments
         self.files = archive
@@ -313,7 +314,7 @@ async def open_store(
             url = f"unix://{quote(str(supervisor.socket))}"
         elif parts.scheme not in EXTERNAL:
             raise StoreSettingsError(f"store scheme {parts.scheme!r} is none of {EMBEDDED}, {', '.join(EXTERNAL)}")
-        line = await Line.open(url, allow_loss=allow_loss)
+        line = await (ClusterLine if await is_cluster(url) else Line).open(url, allow_loss=allow_loss)
         resources.push_async_callback(line.aclose)
         files = Segments(segments)
         resources.callback(files.close)

@@ -65,23 +65,16 @@ class Line:
     Nothing is retried after a broken connection, because the outcome of the first attempt is unknown.
     """
 
-    def __init__(self, client: Redis, *, allow_loss: bool) -> None:
+    def __init__(self, client: Redis, *, allow_loss: bool, probe_key: str = _PROBE) -> None:
         self._client = client
         self._allow_loss = allow_loss
         self._replicas = 0
+        self.probe_key = probe_key
 
     @classmethod
-    async def open(cls, url: str, *, allow_loss: bool) -> Self:
+    async def open(cls, url: str, *, allow_loss: bool, probe_key: str = _PROBE) -> Self:
         """Raises StoreUnavailable, and StoreSettingsError if acknowledged reports could be lost."""
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=ANSWER_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
-        line = cls(Redis.from_pool(pool), allow_loss=allow_loss)
+        line = cls(_client(url), allow_loss=allow_loss, probe_key=probe_key)
         try:
             await line.check()
             await line._load_functions()
@@ -101,7 +94,7 @@ class Line:
 
     async def probe(self) -> None:
         """Write one number, which shows that writes are accepted and replicas follow."""
-        await self.write("INCR", _PROBE)
+        await self.write("INCR", self.probe_key)
 
     async def read(self, *command: Argument) -> Answer:
         return (await self._send([command]))[0]
@@ -133,7 +126,7 @@ class Line:
             return await self._send(commands)
         # WAITAOF covers this connection's own writes only, and a duplicate writes nothing: hence the INCR.
         wait = ("WAITAOF", 1, self._replicas, REPLICA_MILLISECONDS)
-        *answers, _, (_, reached) = await self._send([*commands, ("INCR", _PROBE), wait])
+        *answers, _, (_, reached) = await self._send([*commands, ("INCR", self.probe_key), wait])
         if reached < self._replicas:
             raise StoreUnavailable(f"only {reached} of {self._replicas} replicas have the write on disk")
         return answers
@@ -148,6 +141,28 @@ class Line:
                 if isinstance(answer, redis_errors.RedisError):
                     raise answer
         return answers
+
+
+def _client(url: str) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
+
+
+async def is_cluster(url: str) -> bool:
+    """Whether the store at the URL is a node of a cluster. Raises StoreUnavailable."""
+    client = _client(url)
+    try:
+        with failures_named():
+            return bool((await client.info("cluster"))["cluster_enabled"])
+    finally:
+        await client.aclose()
 
 
 async def check_settings(client: Redis, *, allow_loss: bool) -> int:
@@ -171,8 +186,6 @@ def _unusable(info: dict[str, Any], version: tuple[int, ...]) -> list[str]:
         faults.append(f"version {info['redis_version']} has no functions: run 7.0 or newer, better 7.2")
     if info["role"] != "master":
         faults.append("it is a replica: name its primary")
-    if info["cluster_enabled"]:
-        faults.append("cluster-enabled is yes: name a store that is not in cluster mode")
     return faults
 
 

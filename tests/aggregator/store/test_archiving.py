@@ -82,7 +82,7 @@ async def test_nothing_of_it_stays_in_the_store(closed: Store, place: RegionId) 
     await Archiving(closed, None).archive(place, WINDOW)
     assert await closed.accepted(place, WINDOW) == await closed.late(place, WINDOW) == []
     assert await closed.conflicts(place, WINDOW) == []
-    names = [key async for key in closed._line._client.scan_iter(f"ws:{{{place}:{WINDOW}}}:*")]
+    _, names = await closed._line.read("SCAN", 0, "MATCH", f"ws:{{{place}:{WINDOW}}}:*", "COUNT", 1_000_000)
     assert names == [f"ws:{{{place}:{WINDOW}}}:state".encode()]
     assert await closed.fetch(place, WINDOW + 1, 1, 0, ["m"]) == [(0, LARGE)]
     assert [path.name for path in closed._segments._place("").iterdir()] == [f"{place}-{WINDOW + 1}"]

@@ -202,7 +202,6 @@ async def test_usable_versions(info: dict[str, object], replicas: int) -> None:
     ("info", "message"),
     [
         ({"redis_version": "6.2.14"}, "no functions: run 7.0"),
-        ({"redis_version": "7.2.4", "cluster_enabled": 1}, "cluster-enabled is yes"),
         ({"redis_version": "7.2.4", "role": "slave"}, "name its primary"),
     ],
 )
