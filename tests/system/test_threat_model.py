@@ -14,7 +14,8 @@ NAMED = sorted(set(re.findall(r"`((?:tests/[a-z/_]+/)?test_\w+\.py)(?:::(test_\w
 @pytest.mark.parametrize(("file", "test"), NAMED)
 def test_is_there(file: str, test: str) -> None:
     path = ROOT / file if file.startswith("tests/") else Path(__file__).with_name(file)
-    functions = {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)}
     assert not test or test in functions
 
 
