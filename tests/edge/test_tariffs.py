@@ -9,10 +9,19 @@ from tests.policy.rosters import countersigned as countersigned_roster
 from wattseal.edge.countersign import countersign_file
 from wattseal.edge.home import OPERATOR, Home
 from wattseal.edge.private_files import write_private
-from wattseal.edge.registry import Registry
-from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UnknownSubject, UsageError
+from wattseal.edge.registry import RegisteredTariff, Registry
+from wattseal.policy.bill_questions import Listed
+from wattseal.protocol.errors import (
+    Contradiction,
+    MalformedMessage,
+    Rejected,
+    SignatureInvalid,
+    UnknownSubject,
+    UsageError,
+)
 from wattseal.protocol.ids import Window
 from wattseal.protocol.roster import SignedRoster
+from wattseal.protocol.tariff.charge_list import ChargeList, SignedChargeList
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import SECONDS_PER_DAY
@@ -41,7 +50,7 @@ def test_a_tariff_is_known_by_its_digest_and_since_its_first_day(tmp_path: Path)
     later = opened(tmp_path, day=TODAY + 9)
     later.install_tariff(countersigned())
     for known in (registry, later, opened(tmp_path, day=TODAY + 9)):
-        assert known.tariff(TARIFF.fingerprint) == (TARIFF, Window(TODAY))
+        assert known.tariff(TARIFF.fingerprint) == RegisteredTariff(TARIFF, Window(TODAY))
         assert known.tariffs() == [TARIFF]
 
 
@@ -94,6 +103,49 @@ def test_an_altered_file_is_named_at_the_next_start(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
+LIST = ChargeList.naming(TARIFF, ["Energy"])
+
+
+def listed(listed: ChargeList = LIST) -> SignedChargeList:
+    return (
+        SignedChargeList.issue(listed, operator("utility"))
+        .countersigned("aggregator_operator", operator("aggregator_operator"))
+        .countersigned("unblinder_operator", operator("unblinder_operator"))
+    )
+
+
+def test_a_list_is_its_tariffs_since_its_first_day(tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    registry.install_tariff(countersigned())
+    later = opened(tmp_path, day=TODAY + 9)
+    assert later.install_charge_list(listed()) == LIST
+    latest = opened(tmp_path, day=TODAY + 20)
+    latest.install_charge_list(listed())
+    for known in (later, latest, opened(tmp_path)):
+        since = Listed(frozenset({"Energy"}), Window(TODAY + 9))
+        assert known.tariff(TARIFF.fingerprint) == RegisteredTariff(TARIFF, Window(TODAY), since)
+
+
+def test_a_list_is_for_good_and_of_charges_that_there_are(tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    with pytest.raises(UnknownSubject, match="not registered"):
+        registry.install_charge_list(listed())
+    registry.install_tariff(countersigned())
+    with pytest.raises(Rejected, match="no charge of its tariff"):
+        registry.install_charge_list(listed(LIST.model_copy(update={"charges": ("Base services",)})))
+    registry.install_charge_list(listed())
+    wider = ChargeList.naming(TARIFF, [charge.name for charge in TARIFF.metered])
+    assert wider != LIST
+    with pytest.raises(Contradiction, match="another list"):
+        registry.install_charge_list(listed(wider))
+
+
+@pytest.mark.parametrize("charges", [["Base services"], [], ["=Energy"]])
+def test_what_is_no_list_of_the_tariffs_charges(charges: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"^charges: "):
+        ChargeList.naming(TARIFF, charges)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     write_private(tmp_path / "passphrase", b"of an operator")
@@ -111,6 +163,9 @@ def test_an_operator_signs_what_the_file_holds(tmp_path: Path, home: Home) -> No
     told = countersign_file(home, tariff, "aggregator_operator")
     assert told == {"countersigned": TARIFF.name, "revision": TARIFF.revision}
     assert countersign_file(home, roster_file, "aggregator_operator")["meters"] == 3
+    list_file = tmp_path / "list.json"
+    list_file.write_bytes(SignedChargeList.issue(LIST, operator("utility")).to_bytes())
+    assert countersign_file(home, list_file, "aggregator_operator")["countersigned"] == "Energy"
     ours = home.signing_key(OPERATOR)
     assert SignedTariff.from_bytes(tariff.read_bytes()).aggregator_operator == (
         SignedTariff.issue(TARIFF, operator("utility")).countersigned("aggregator_operator", ours).aggregator_operator

@@ -10,7 +10,15 @@ import pytest
 from tests.policy.rosters import REGION, roster, row
 from tests.protocol.tariff.samples import TOU, tariff
 from wattseal.policy.bill_pins import Pin, Place, pin
-from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together, permit_bills, segments_of
+from wattseal.policy.bill_questions import (
+    Bills,
+    CycleMinutes,
+    Listed,
+    Registered,
+    hanging_together,
+    permit_bills,
+    segments_of,
+)
 from wattseal.policy.bills import BillBook, BillRules, Opaque
 from wattseal.policy.shares import Functional
 from wattseal.protocol.billing import BillSegment, BillStatement, Cancels, SegmentReport, local_day
@@ -68,6 +76,7 @@ def bills(
     tariff: Tariff = BASIC,
     rosters: tuple[Roster, ...] = (),
     since: Window = FIRST,
+    listed: Listed | None = None,
     cycle: Cycle = MAY,
     key: KeyNotice = KEY,
     **changes: Any,  # noqa: ANN401 - any field's value
@@ -85,7 +94,7 @@ def bills(
         "roster_digest": known[-1].fingerprint,
         "segments": segments,
     }
-    return Bills(BillStatement(**{**fields, **changes}), Registered(tariff, since), known, key)
+    return Bills(BillStatement(**{**fields, **changes}), Registered(tariff, since, listed), known, key)
 
 
 @dataclass
@@ -342,3 +351,63 @@ def test_energy_from_registers_is_measured_like_that_from_reads() -> None:
 
     refused(asked(30), ShareTooLarge, "one interval")
     permit_bills(asked(26), Remembered(), RULES)
+
+
+FOUR_SUMMER_DAYS = Cycle(date(2026, 5, 6), date(2026, 6, 5), ZONE)
+
+
+def summer(*meters: str, mode: Mode = Mode.AMOUNT, charges: tuple[str, ...] = (), since: Window = FIRST) -> Bills:
+    """E-TOU-D over the first days of its summer, whose peak is three hours of few of them."""
+    segments = (segment(meter, *FOUR_SUMMER_DAYS.minutes) for meter in meters)
+    listed = Listed(frozenset(charges), since) if charges else None
+    return bills(*segments, tariff=OTHER, cycle=FOUR_SUMMER_DAYS, mode=mode, listed=listed)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_season_cut_needs_the_list(mode: Mode) -> None:
+    refused(summer("m0", mode=mode), ShareTooLarge, "one interval")
+    refused(summer("m0", mode=mode, charges=("Another",)), ShareTooLarge, "one interval")
+    _Anywhere().grant(summer("m0", mode=mode, charges=("Energy",)))
+
+
+def test_a_list_counts_for_cycles_that_end_after_it_was_registered() -> None:
+    last = Window((FOUR_SUMMER_DAYS.minutes[1] - 1) // MINUTES_PER_DAY)
+    permit_bills(summer("m0", charges=("Energy",), since=last), _Anywhere(), RULES)
+    late = summer("m0", charges=("Energy",), since=Window(last + 1))
+    refused(late, ShareTooLarge, "one interval")
+
+
+def test_listed_neighbors_hide_each_other() -> None:
+    """What the list permits to a meter by itself it permits beside others who are billed alike."""
+    group = frozenset(MeterId(f"m{number}") for number in range(6))
+    memory = _Together(groups=[group])
+    memory.grant(summer("m0", "m1", charges=("Energy",)))
+    memory.grant(summer("m2", charges=("Energy",)))
+
+
+class _Together(Remembered):
+    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
+        return self.groups
+
+
+def test_the_list_helps_no_other_charge() -> None:
+    """A price for eight hours beside a listed charge is refused: by itself it must mix a day."""
+    hours = (FOUR_SUMMER_DAYS.minutes[1] - FOUR_SUMMER_DAYS.minutes[0]) // 60
+    event = SeriesCharge(
+        name="Event", start=FOUR_SUMMER_DAYS.minutes[0], step_minutes=60, prices=(*[90_000] * 9, *[0] * (hours - 9))
+    )
+    both = tariff(TOU, event)
+    asked = bills(
+        segment("m0", *FOUR_SUMMER_DAYS.minutes),
+        tariff=both,
+        cycle=FOUR_SUMMER_DAYS,
+        listed=Listed(frozenset({"Energy"}), FIRST),
+    )
+    refused(asked, ShareTooLarge, "one interval")
+    listed = bills(
+        segment("m0", *FOUR_SUMMER_DAYS.minutes),
+        tariff=both,
+        cycle=FOUR_SUMMER_DAYS,
+        listed=Listed(frozenset({"Energy", "Event"}), FIRST),
+    )
+    permit_bills(listed, _Anywhere(), RULES)

@@ -26,7 +26,7 @@ from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, read_body
 from wattseal.edge.openapi import describe
 from wattseal.edge.problems import install_problem_handlers
-from wattseal.edge.registry import Registry
+from wattseal.edge.registry import RegisteredTariff, Registry
 from wattseal.edge.routes import (
     INSTALLED,
     JSON,
@@ -42,7 +42,6 @@ from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
-from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import Clock, parse_window, window_date
 
 UPLOAD_LIMIT = 8 << 20
@@ -174,7 +173,8 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/tariffs", dependencies=collector)
     async def tariffs() -> Response:
         """The tariffs that are registered here, by name, then revision."""
-        return json_response([_registered(tariff) for tariff in parts.registry.tariffs()])
+        known = parts.registry
+        return json_response([_registered(known.tariff(tariff.fingerprint)) for tariff in known.tariffs()])
 
     @app.get("/v1/regions", dependencies=collector)
     async def regions() -> Response:
@@ -200,13 +200,15 @@ async def _window(store: Store, region: str, window: Window) -> dict[str, object
     return {"date": window_date(window).isoformat(), "status": state.status, **counts}
 
 
-def _registered(tariff: Tariff) -> dict[str, str]:
+def _registered(registered: RegisteredTariff) -> dict[str, str]:
+    tariff, _, listed = registered
     return {
         "name": tariff.name,
         "revision": tariff.revision,
         "digest": to_base64(tariff.fingerprint),
         "class": tariff.customer_class,
         "commodity": tariff.commodity,
+        "listed": ", ".join(sorted(listed.charges)) if listed is not None else "",
     }
 
 

@@ -160,6 +160,9 @@ def fleet(
     tariff: Annotated[
         str | None, typer.Option(help="Bill all under this tariff: a file, or a sheet such as E-TOU-C.")
     ] = None,
+    listed: Annotated[
+        list[str] | None, typer.Option(help="A charge of the tariff for the operators' list: docs/bill-rules.md.")
+    ] = None,
     cycle: Annotated[str | None, typer.Option(help="FIRST..AFTER: also send a billing cycle of local dates.")] = None,
     cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycle.")] = "America/Los_Angeles",
     as_json: Json = False,
@@ -177,7 +180,9 @@ def fleet(
     sending = [] if faults is None else ["--faults", str(faults.absolute())]
     sending += ["--windows-closed"] if late else []
     sending += [] if cycle is None else ["--cycle", cycle, "--cycle-timezone", cycle_timezone]
-    _show(order(directory, FleetOptions(tuple(words), tuple(sending), tariff)), as_json)
+    if listed and tariff is None:
+        raise UsageError("--listed is for charges of a tariff: --tariff names it")
+    _show(order(directory, FleetOptions(tuple(words), tuple(sending), tariff, tuple(listed or ()))), as_json)
 
 
 @cli.command()

@@ -7,7 +7,7 @@ import csv
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -195,6 +195,14 @@ def install_tariff(places: Places, source: str) -> str:
     _countersign(places, file)
     deployment.install(places, "/v1/tariffs", file.read_bytes())
     return str(told["tariff"])
+
+
+def install_charge_list(places: Places, source: str, charges: Sequence[str]) -> None:
+    """The same with the list of a registered tariff's charges. Raises UsageError for what is no charge of it."""
+    file = places.directory / "charge-list.json"
+    order("meter_sim", "charge-list", "--fleet", places.fleet, "--out", file, source, *charges)
+    _countersign(places, file)
+    deployment.install(places, "/v1/charge-lists", file.read_bytes())
 
 
 def _countersign(places: Places, file: Path) -> None:

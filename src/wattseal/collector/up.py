@@ -11,7 +11,7 @@ from rich.console import Console
 
 from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Deployment, Places, create
 from wattseal.collector.processes import order
-from wattseal.collector.trial import install_rosters, install_tariff, send_fleet
+from wattseal.collector.trial import install_charge_list, install_rosters, install_tariff, send_fleet
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
@@ -27,11 +27,15 @@ _LOOK_EVERY_S = 1.0
 
 
 class FleetOptions(NamedTuple):
-    """How a simulated fleet is made, and how it sends: words for the meters' side as they are. `tariff`: of all."""
+    """How a simulated fleet is made, and how it sends: words for the meters' side as they are.
+
+    `tariff` is that of all meters, `listed` are its charges that the operators list.
+    """
 
     making: tuple[str, ...]
     sending: tuple[str, ...]
     tariff: str | None = None
+    listed: tuple[str, ...] = ()
 
 
 def up(directory: Path, policy: Path | None, suite: Suite, backend: Backend, console: Console) -> None:
@@ -65,6 +69,8 @@ def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
     places = Places(directory.absolute())
     places.urls()
     billed = () if options.tariff is None else ("--tariff", install_tariff(places, options.tariff))
+    if options.tariff is not None and options.listed:
+        install_charge_list(places, options.tariff, options.listed)
     facts = order(
         "meter_sim",
         "prepare",

@@ -1,4 +1,4 @@
-"""What the operators installed in a service, kept as files: countersigned rosters and tariffs, and key notices."""
+"""What operators installed in a service, kept as files: countersigned rosters, tariffs and lists; key notices."""
 
 import threading
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from wattseal.edge.private_files import private_directory, read_private, write_private
+from wattseal.policy.bill_questions import Listed
 from wattseal.policy.succession import check_history, check_succession
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject, UsageError
@@ -13,6 +14,7 @@ from wattseal.protocol.ids import RegionId, Window, WindowField
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.charge_list import ChargeList, SignedChargeList
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.time import Clock, window_date, window_of
@@ -42,6 +44,7 @@ class Registry:
         self._rosters_at = private_directory(directory / "rosters")
         self._keys_at = private_directory(directory / "keys")
         self._tariffs_at = private_directory(directory / "tariffs")
+        self._lists_at = private_directory(directory / "charge-lists")
         self._trust = trust
         self._clock = clock
         self._replay = replay
@@ -54,6 +57,8 @@ class Registry:
         self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
         tariffs = _each(self._tariffs_at, lambda data: _Registered.from_bytes(data).opened(trust))
         self._tariffs = {tariff.tariff.fingerprint: tariff for tariff in tariffs}
+        lists = _each(self._lists_at, lambda data: _KeptList.from_bytes(data).opened(trust))
+        self._lists = {charges.tariff: (charges, since) for charges, since in lists}
 
     def install_roster(self, signed: SignedRoster) -> Roster:
         """Again the same: no change.
@@ -126,17 +131,43 @@ class Registry:
         tariff = signed.opened(self._trust)
         with self._one_at_a_time:
             if tariff.fingerprint not in self._tariffs:
-                since = Window(0) if self._replay else window_of(self._clock())
+                since = self._now()
                 kept = _Registered(since=since, signed=signed)
                 write_private(self._tariffs_at / f"{tariff.fingerprint.hex()}.json", kept.to_bytes())
                 self._tariffs = {**self._tariffs, tariff.fingerprint: RegisteredTariff(tariff, since)}
         return tariff
 
+    def install_charge_list(self, signed: SignedChargeList) -> ChargeList:
+        """The one of its tariff, for good. Again the same: no change, and the day of its first registration stays.
+
+        Raises SignatureInvalid, MalformedMessage, UnknownSubject, Rejected or Contradiction.
+        """
+        charges = signed.opened(self._trust)
+        if charges.unknown_to(self.tariff(charges.tariff).tariff) is not None:
+            raise Rejected("the list names what is no charge of its tariff's on energy")
+        with self._one_at_a_time:
+            known, _ = self._lists.get(charges.tariff, (charges, None))
+            if known != charges:
+                raise Contradiction("the tariff has another list of charges")
+            if charges.tariff not in self._lists:
+                kept = _KeptList(since=self._now(), signed=signed)
+                write_private(self._lists_at / f"{charges.tariff.hex()}.json", kept.to_bytes())
+                self._lists = {**self._lists, charges.tariff: (charges, kept.since)}
+        return charges
+
+    def _now(self) -> Window:
+        """In a replay, what is registered was always there."""
+        return Window(0) if self._replay else window_of(self._clock())
+
     def tariff(self, fingerprint: bytes) -> "RegisteredTariff":
         """Raises UnknownSubject."""
         if fingerprint not in self._tariffs:
             raise UnknownSubject("a tariff is named that is not registered here")
-        return self._tariffs[fingerprint]
+        found = self._tariffs[fingerprint]
+        if fingerprint not in self._lists:
+            return found
+        charges, since = self._lists[fingerprint]
+        return found._replace(listed=Listed(frozenset(charges.charges), since))
 
     def tariffs(self) -> list[Tariff]:
         """By name, then revision."""
@@ -190,6 +221,7 @@ class RegisteredTariff(NamedTuple):
 
     tariff: Tariff
     since: Window
+    listed: Listed | None = None
 
 
 class _Registered(Message):
@@ -200,6 +232,16 @@ class _Registered(Message):
 
     def opened(self, trust: TrustAnchors) -> RegisteredTariff:
         return RegisteredTariff(self.signed.opened(trust), self.since)
+
+
+class _KeptList(Message):
+    """The file of a charge list."""
+
+    since: WindowField
+    signed: SignedChargeList
+
+    def opened(self, trust: TrustAnchors) -> tuple[ChargeList, Window]:
+        return self.signed.opened(trust), self.since
 
 
 def _each(directory: Path, opened: Callable[[bytes], T]) -> list[T]:

@@ -13,6 +13,7 @@ from wattseal.edge.registry import Registry
 from wattseal.protocol.codec import Message, canonical_json, to_base64
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.charge_list import SignedChargeList
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.time import window_date
 
@@ -21,6 +22,7 @@ INSTALLED: dict[str, type[Message]] = {
     "/v1/keys": Envelope,
     "/v1/rosters": SignedRoster,
     "/v1/tariffs": SignedTariff,
+    "/v1/charge-lists": SignedChargeList,
 }
 """What the bodies of `add_operator_routes` are, for the OpenAPI document."""
 
@@ -66,6 +68,13 @@ def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> Non
         return json_response(
             {"tariff": tariff.name, "revision": tariff.revision, "digest": to_base64(tariff.fingerprint)}
         )
+
+    @app.post("/v1/charge-lists", dependencies=operator)
+    async def install_charge_list(request: Request) -> Response:
+        """Register the countersigned list of a registered tariff's charges. Body: SignedChargeList."""
+        signed = SignedChargeList.parse(await read_body(request, JSON_LIMIT))
+        charges = await run_in_threadpool(registry.install_charge_list, signed)
+        return json_response({"tariff": to_base64(charges.tariff), "charges": list(charges.charges)})
 
 
 def scoped(tokens: Tokens, *scopes: Scope) -> list[Any]:

@@ -47,6 +47,25 @@ def tariff(
 
 
 @cli.command()
+def charge_list(
+    fleet: Fleet,
+    source: Annotated[str, typer.Argument(help="The tariff, as for `tariff`.")],
+    charges: Annotated[list[str], typer.Argument(help="Its charges whose results need mix 8 hours only.")],
+    out: Annotated[Path, typer.Option(help="Where the signed list goes, to be countersigned.")],
+) -> None:
+    """Sign a list of a tariff's charges with the utility's key."""
+    from wattseal.meter_sim.rosters import utility_key
+    from wattseal.meter_sim.state import FleetState
+    from wattseal.protocol.tariff.charge_list import ChargeList, SignedChargeList
+    from wattseal.protocol.tariff.files import load_tariff
+
+    listed = ChargeList.naming(load_tariff(source), charges)
+    with FleetState(fleet) as state:
+        out.write_bytes(SignedChargeList.issue(listed, utility_key(state)).to_bytes())
+    typer.echo(json.dumps({"charges": listed.charges}))
+
+
+@cli.command()
 def prepare(
     fleet: Fleet,
     roster: Annotated[Path, typer.Option(help="Where the signed roster goes, to be countersigned.")],

@@ -56,11 +56,19 @@ class Memory(Protocol):
         """By which number the reports of that place are billed; None: not yet."""
 
 
+class Listed(NamedTuple):
+    """Names of charges on the signed list of a tariff, and the window in which this party registered it."""
+
+    charges: frozenset[str]
+    since: Window
+
+
 class Registered(NamedTuple):
-    """A tariff, and the window in which it was registered with this party."""
+    """A tariff, the window in which it was registered with this party, and its list, if it has one."""
 
     tariff: Tariff
     since: Window
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True)
@@ -134,10 +142,23 @@ class Bills:
         source = Source(report.kind, compiled.segment.start, report.number)
         results = self.results[compiled]
         return tuple(
-            Item(source, _functional(compiled, result))
+            Item(source, _functional(compiled, result), self._is_listed(compiled, result))
             for result in results
             if (result.channel, result.kind) == (report.channel, report.kind)
         )
+
+    def _is_listed(self, compiled: Compiled, result: Result) -> bool:
+        """A result of listed charges alone, if the list was registered before the cycle ended."""
+        listed = self.registered.listed
+        if listed is None or listed.since > self.windows[-1] or isinstance(result.of, Register):
+            return False
+        return compiled.charges_of(result.of.item) <= listed.charges
+
+    def usual_span(self, channel: Channel) -> Span:
+        """What the longest of the statement's segments would ask of the channel by its reads, estimated or not."""
+        results = (result for result in results_of(self.usual) if result.channel is channel)
+        told = ((_functional(self.usual, result), self._is_listed(self.usual, result)) for result in results)
+        return Span.of((one, listed) for one, listed in told if isinstance(one, Functional))
 
     def check(self) -> None:
         """Raises Contradiction or FunctionalNotPermitted for what no ledger needs to be asked about."""
@@ -267,7 +288,7 @@ def _check_neighbors(
     Of neighbors under the same tariff, what it may tell of them counts as told. Those under another are counted by what
     was released: a later bill of theirs that would break this is refused then.
     """
-    of_tariff = _usual_span(bills, channel)
+    of_tariff = bills.usual_span(channel)
     billed_alike = {row.meter for row in bills.roster.rows if row.tariff == bills.registered.tariff.name}
     atoms = {atom for atom in memory.atoms(channel, bills.windows) if not atom.isdisjoint(changes)}
     books = {meter: memory.books(meter, channel) for meter in frozenset[MeterId]().union(*atoms)}
@@ -279,10 +300,3 @@ def _check_neighbors(
             others = [book for cycle, book in books[meter].items() if cycle != bills.minutes]
             pairs.append((held[meter], Held.of([*others, changes[meter][1]], registered[meter])))
         rules.permit_among(Neighbors.of(held.values()), pairs)
-
-
-def _usual_span(bills: Bills, channel: Channel) -> Span:
-    """What the longest of the statement's segments would ask of the channel by its reads, estimated or not."""
-    results = (result for result in results_of(bills.usual) if result.channel is channel)
-    functionals = (_functional(bills.usual, result) for result in results)
-    return Span.of((one, False) for one in functionals if isinstance(one, Functional))

@@ -262,3 +262,19 @@ def test_schedules_of_one_season_serve_every_year() -> None:
         tariff(ENERGY, turns=ONE_SEASON, schedules=(flat("year"), peak("year"))), segment(leap), Mode.AMOUNT
     ).functionals
     assert functional.y.tolist() == [30_000] * (29 * 24)
+
+
+def test_which_charges_a_result_is_for() -> None:
+    """A sum is for every charge on its schedule that has a price in its period; an amount for one."""
+    night = ENERGY.model_copy(update={"name": "Night", "schedule": "tou", "prices": (7, None)})
+    named = tariff(TOU, night)
+    by_sums = compile_tariff(named, segment(), Mode.DETERMINANTS)
+    assert {functional.item.period: by_sums.charges_of(functional.item) for functional in by_sums.functionals} == {
+        "off-peak": {"Energy", "Night"},
+        "peak": {"Energy"},
+    }
+    mixed = compile_tariff(named, segment(), {"Energy": Mode.AMOUNT, "Night": Mode.DETERMINANTS})
+    assert [mixed.charges_of(functional.item) for functional in mixed.functionals] == [{"Energy"}, {"Night"}]
+    gas = tariff(ENERGY, commodity="gas", schedules=(flat("year"),))
+    (total,) = (of_gas := compile_tariff(gas, segment(), Mode.DETERMINANTS)).functionals
+    assert of_gas.charges_of(total.item) == {"Energy"}

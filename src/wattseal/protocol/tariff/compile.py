@@ -132,6 +132,21 @@ class Compiled:
             return total
         return round(Fraction(total * functional.weight * self.segment.read_unit, _AMOUNTS_PER_CENT))
 
+    def charges_of(self, item: Item) -> frozenset[str]:
+        """Names of the charges that the item's result is for."""
+        if item.mode is Mode.AMOUNT:
+            return frozenset({item.name})
+        summed = (charge for charge in self.tariff.metered if self.modes.get(charge.name) is Mode.DETERMINANTS)
+        return frozenset(charge.name for charge in summed if self._needs(charge, item))
+
+    def _needs(self, charge: MeteredCharge, item: Item) -> bool:
+        if isinstance(charge, SeriesCharge) or charge.channel is not item.channel:
+            return False
+        if item.name == TOTAL and not item.period:
+            return True
+        periods = self.tariff.by_name[charge.schedule].periods
+        return charge.schedule == item.name and item.period in {periods[index] for index in charge.periods}
+
     @cached_property
     def registers(self) -> dict[Register, Vector]:
         """Demand registers that have a price and occur in the segment, each with its intervals (1, else 0)."""

@@ -1,4 +1,7 @@
-"""Reads that are corrected after they were billed: the bill stays until it is cancelled, and then says both amounts."""
+"""A billing cycle of a town from its file of reads: a tariff's season cut, corrections after the bill, rebills.
+
+The cycle has four days of E-TOU-D's summer, with few hours of its peak.
+"""
 
 import csv
 import json
@@ -16,19 +19,19 @@ from tests.commands.shell import Ended, wattseal
 from wattseal.collector import deployment
 from wattseal.collector.deployment import Deployment, Places
 from wattseal.collector.processes import order
-from wattseal.collector.trial import close_windows, install_rosters, install_tariff, send_fleet
+from wattseal.collector.trial import close_windows, install_charge_list, install_rosters, install_tariff, send_fleet
 from wattseal.protocol.ids import Channel, Suite
-from wattseal.protocol.tariff.bill import Customer, Cycle
+from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Segment
 from wattseal.protocol.tariff.plain import Reads, plain_bill
 from wattseal.protocol.tariff.toml_file import packaged
 
 METERS, CORRECTED = 15, 4
-FIRST, DAYS = date(2026, 3, 2), 30
+FIRST, DAYS = date(2026, 5, 8), 29
 ZONE = "America/Los_Angeles"
-CYCLE = Cycle(date(2026, 3, 3), date(2026, 3, 31), ZONE)
-TARIFF = packaged("E-TOU-C")
+CYCLE = Cycle(date(2026, 5, 8), date(2026, 6, 5), ZONE)
+TARIFF = packaged("E-TOU-D")
 Correction = dict[int, int]
 """Wh that are added to reads of one meter, by hour since the first day began."""
 FOUND_LATER: Correction = dict.fromkeys(range(200, 230), 4_000)
@@ -60,7 +63,7 @@ def plain_amount(meter: int, correction: Correction) -> Decimal:
     begin = int(datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC).timestamp()) // 60
     reads = reads_of(meter, correction)[(start - begin) // 60 : (end - begin) // 60]
     told = Reads(Segment(start, end, 60, ZONE, (Channel.DELIVERED,)), {Channel.DELIVERED: reads})
-    bill = plain_bill(TARIFF, CYCLE, [told], TARIFF.modes(Mode.AMOUNT), Customer("T"))
+    bill = plain_bill(TARIFF, CYCLE, [told], TARIFF.modes(Mode.AMOUNT))
     return Decimal(bill.total_cents) / 100
 
 
@@ -68,6 +71,7 @@ class Town(NamedTuple):
     """A month from a file that was billed, then corrected and sent again after every window was closed."""
 
     places: Places
+    unlisted: Ended
     first: dict[str, Any]
     corrected: dict[str, Any]
     outcomes: dict[str, int]
@@ -81,21 +85,23 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     write(file, {})
     where = ("--fleet", places.fleet, "--roster", places.roster, "--suite", int(Suite.MASKING))
     with Deployment(places):
-        tariff = install_tariff(places, "E-TOU-C")
+        tariff = install_tariff(places, TARIFF.name)
         facts = order(
             "meter_sim", "prepare", *map(str, (*where, "--reads", file, "--root", "town", "--tariff", tariff))
         )
         install_rosters(places, map(Path, facts["rosters"]))
         send_fleet(places, *cycle)
         close_windows(places, [FIRST + timedelta(days=day) for day in range(DAYS)])
+        unlisted = bill(places, CORRECTED)
+        install_charge_list(places, TARIFF.name, ["Energy"])
         first = bill(places, CORRECTED).json
         write(file, FOUND_LATER)
         sent = send_fleet(places, *cycle)
-        yield Town(places, first, bill(places, CORRECTED).json, sent["outcomes"])
+        yield Town(places, unlisted, first, bill(places, CORRECTED).json, sent["outcomes"])
 
 
 def bill(places: Places, meter: int, *options: object) -> Ended:
-    words = (name(meter), f"{CYCLE.first}..{CYCLE.after}", "--territory", "T", "--dir", places.directory, "--json")
+    words = (name(meter), f"{CYCLE.first}..{CYCLE.after}", "--dir", places.directory, "--json")
     return wattseal("bill", *words, *options)
 
 
@@ -103,6 +109,13 @@ def kept(directory: Path, earlier: dict[str, Any]) -> Path:
     path = directory / "bill.json"
     path.write_text(json.dumps(earlier))
     return path
+
+
+def test_a_season_cut_is_billed_if_the_operators_list_it(town: Town) -> None:
+    """Refused before the list was registered, by all that the collector could tell: nothing is on standard output."""
+    assert (town.unlisted.status, town.unlisted.stdout) == (3, "")
+    assert town.unlisted.words.startswith("refused (share-too-large): ")
+    assert Decimal(town.first["amount"]) == plain_amount(CORRECTED, {})
 
 
 def test_corrected_reads_come_late_under_the_next_number(town: Town) -> None:
