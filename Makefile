@@ -13,7 +13,7 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup  ## Start every role as a real process and show a day of a simulated neighborhood
+demo: setup  ## Start every role as a real process and show a simulated town's totals and bills
 	$(BIN)/wattseal demo --out demo-out
 
 check: setup  ## Style, types and the import rule

@@ -25,7 +25,7 @@ FACTS = {
     "interval_minutes": 60,
     "commodity": "electricity",
     "unit": "Wh",
-    "channels": ["delivered"],
+    "channel_sets": [["delivered"]],
 }
 FLAT = Billing("E-1", packaged("E-1"), "America/Los_Angeles", Customer("T"))
 MARCH, APRIL = "2026-03-01..2026-04-01", "2026-04-01..2026-05-01"
@@ -66,7 +66,7 @@ def write(path: Path, trial: TrialBills, *missing: tuple[str, str]) -> None:
             for meter, name in (("m1", "m1"), ("x1234", "house 7")):
                 units = None if (cycle, meter) in missing else hours((end - start) // 60).tolist()
                 line = {"cycle": cycle, "meter": meter, "name": name, "channel": "delivered", "units": units}
-                file.write(json.dumps({**line, "minutes": [start, end]}) + "\n")
+                file.write(json.dumps({**line, "channels": ["delivered"], "minutes": [start, end]}) + "\n")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_cycles_that_are_named(plain: Path) -> None:
         ({}, {"last_date": "2026-03-20"}, "cover no calendar month in America/Los_Angeles"),
         ({}, {"commodity": "gas"}, "--tariff E-1: it is for electricity, the reads are not"),
         ({"customer": Customer("Q9")}, {}, "customer: territory is one of"),
-        ({}, {"channels": ["delivered", "received"]}, "no charge on channel 'received'"),
+        ({}, {"channel_sets": [["delivered", "received"]]}, "no charge on channel 'received'"),
     ],
 )
 def test_what_could_never_be_billed(plain: Path, changes: dict[str, Any], facts: dict[str, Any], words: str) -> None:

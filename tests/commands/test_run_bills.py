@@ -75,7 +75,7 @@ def test_bills_of_two_real_households_over_the_month_that_their_files_cover(tmp_
     out = tmp_path / "out"
     answer = wattseal("run", *reads, *terms, "--out", out, "--json").json
     assert (answer["bills"], answer["bills_equal_to_those_of_plain_reads"]) == (2, 2)
-    assert answer["not_billed"] == {"nobody-reported": 1}
+    assert answer["not_billed"] == {"reads of the cycle are missing": 1}
     rows = {row["meter"]: row for row in rows_of(out / "bills.csv")}
     assert len(rows) == 3
     (unbilled,) = (rows.pop(meter) for meter, row in list(rows.items()) if row["account"] == "with gap")

@@ -59,10 +59,12 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @cli.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("demo-out"),
-    day: Annotated[str, typer.Option("--date", help="The simulated day.")] = "2026-03-02",
+    day: Annotated[
+        str, typer.Option("--date", help="The simulated day, with which the billing cycle begins.")
+    ] = "2026-03-02",
     as_json: Json = False,
 ) -> None:
-    """A thousand simulated meters for a day: real processes, totals, refused attempts, a picture."""
+    """A thousand simulated meters: real processes, a day of totals, a month of bills, refused attempts, a picture."""
     from wattseal.collector.demo import demo as order
 
     _date(day)

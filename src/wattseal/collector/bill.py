@@ -68,16 +68,15 @@ def bill(options: BillOptions) -> dict[str, Any]:
     return {**described(found), "files": [str(file) for file in files]}
 
 
-def write_bills(found: Sequence[Settled | Unbilled], out: Path, pages: str = "") -> list[Path]:
-    """bills.csv, and each bill's page and JSON in the directory `pages` of `out`: each whole or not at all.
+def write_bills(found: Sequence[Settled | Unbilled], out: Path, pages: str = "", most: int | None = None) -> list[Path]:
+    """bills.csv, and the page and JSON of bills, or of the first `most`, in the directory `pages` of `out`.
 
-    They are for their owner's eyes only.
+    Each is there whole or not at all, for its owner's eyes only.
     """
     files = {out / "bills.csv": bills_csv(found)}
-    for one in found:
-        if isinstance(one, Settled):
-            files[out / pages / f"{page_name(one)}.html"] = bill_page(one)
-            files[out / pages / f"{page_name(one)}.json"] = bill_json(one)
+    for one in [one for one in found if isinstance(one, Settled)][:most]:
+        files[out / pages / f"{page_name(one)}.html"] = bill_page(one)
+        files[out / pages / f"{page_name(one)}.json"] = bill_json(one)
     for path, content in files.items():
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -9,7 +9,6 @@ from wattseal.collector.bill_files import page_name
 from wattseal.collector.bill_page import dollars
 from wattseal.collector.bills import Settled
 from wattseal.collector.markup import Content, element, scrolling, table
-from wattseal.collector.reasons import reason
 from wattseal.collector.story import BILL_PAGES, Story
 
 BILL_ROWS: Final = 200
@@ -33,26 +32,28 @@ def bills_section(story: Story) -> list[Element]:
     """Nothing if nobody was to be billed."""
     if not story.bills:
         return []
-    pieces = [element("h2", "Bills"), *_settled(story.settled), *_unbilled(story)]
+    pieces = [element("h2", "Bills"), *_settled(story), *_unbilled(story)]
     return [element("section", *pieces)]
 
 
-def _settled(bills: tuple[Settled, ...]) -> list[Element]:
+def _settled(story: Story) -> list[Element]:
+    bills, pages = story.settled, story.bill_pages
     if not bills:
         return [element("p", "None.")]
     others = len(bills) - BILL_ROWS
     note = f"The first {BILL_ROWS} of {len(bills):,}; {others:,} are left out here. " if others > 0 else ""
-    rows = [_row(bill) for bill in bills[:BILL_ROWS]]
+    printed = len(bills) if pages is None else pages
+    rows = [_row(bill, has_page=number < printed) for number, bill in enumerate(bills[:BILL_ROWS])]
     return [
-        element("p", f"{note}bills.csv has every bill, and each has a page to print.", kind="note"),
+        element("p", f"{note}bills.csv has every bill; a meter's name leads to the page to print.", kind="note"),
         scrolling("bills", table(_HEAD, rows, numbers=(5,))),
     ]
 
 
-def _row(found: Settled) -> tuple[Content, ...]:
-    bill, cycle = found.bill, found.bill.cycle
+def _row(found: Settled, *, has_page: bool) -> tuple[Content, ...]:
+    bill, cycle, meters = found.bill, found.bill.cycle, " ".join(found.meters)
     return (
-        element("a", " ".join(found.meters), href=f"{BILL_PAGES}/{page_name(found)}.html"),
+        element("a", meters, href=f"{BILL_PAGES}/{page_name(found)}.html") if has_page else meters,
         found.account or "",
         str(cycle.first),
         str(cycle.after - timedelta(days=1)),
@@ -65,15 +66,11 @@ def _row(found: Settled) -> tuple[Content, ...]:
 
 
 def _unbilled(story: Story) -> list[Element]:
-    counts = Counter(one.error.slug for one in story.unbilled)
+    counts = Counter((one.error.slug, one.error.detail) for one in story.unbilled)
     if not counts:
         return []
-    details = {one.error.slug: one.error.detail for one in story.unbilled}
     rows = [
-        (element("span", element("code", slug), element("span", details[slug], kind="detail")), reason(slug), f"{n:,}")
-        for slug, n in counts.items()
+        (element("span", element("code", slug), element("span", detail, kind="detail")), f"{count:,}")
+        for (slug, detail), count in counts.items()
     ]
-    return [
-        element("p", "Not billed:", kind="note"),
-        table(("answer", "why", "meters and cycles"), rows, numbers=(2,), kind="unbilled"),
-    ]
+    return [element("p", "Not billed:", kind="note"), table(("why", "meters and cycles"), rows, numbers=(1,))]

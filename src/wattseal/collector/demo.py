@@ -1,10 +1,9 @@
-"""`wattseal demo`: a simulated neighborhood for a day, and what happens to those who cheat.
+"""`wattseal demo`: a simulated neighborhood, its totals of a day, its bills of a month, and those who cheat.
 
 The demonstration owns every directory on this machine, so it can play a cheating aggregator with the real one's key.
 """
 
-from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +11,63 @@ from nacl.signing import SigningKey
 from rich.console import Console
 
 from wattseal.collector.client import Client, statement_of
+from wattseal.collector.demo_bills import BillCheats
 from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR, UNBLINDER, Places
 from wattseal.collector.out import check_out
 from wattseal.collector.run import Told, finish
-from wattseal.collector.story import Attempt, Refusal
-from wattseal.collector.trial import REGION, dates_between, open_trial
+from wattseal.collector.story import Attempt, tried
+from wattseal.collector.trial import REGION, Trial, open_trial
+from wattseal.collector.trial_bills import billing_of
 from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.home import SERVICE, Home
 from wattseal.policy.pack import trial_policy
-from wattseal.protocol.errors import WattsealError
 from wattseal.protocol.ids import Channel, CohortId, RegionId
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, bits_to_positions, positions_to_bits
+from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.time import parse_window
 
 METERS, SMALL_GROUP, LEAF = 1_000, 10, 40
+DAYS, PAGES = 28, 3
+# The sheet of homes without panels: it has no price for what a home gives.
+TARIFF, TERRITORY = "E-TOU-C", "X"
 _VICTIM, _OTHER, _WHOLE = "town/feeder-1/transformer-001", "town/feeder-1/transformer-002", "town"
 
 
 def demo(out: Path, first_date: str, console: Console) -> dict[str, Any]:
-    """Write totals.csv, report.html and load.png; returns a summary. Raises WattsealError if a cheat gets through."""
+    """Write totals.csv, bills.csv, some bills' pages, report.html and load.png; returns a summary.
+
+    Raises WattsealError if a cheat gets through.
+    """
     check_out(out)
+    day = date.fromisoformat(first_date)
+    cycle = f"{day}..{day + timedelta(days=DAYS)}"
+    billing = billing_of(TARIFF, None, (TERRITORY, None), Mode.DETERMINANTS, (cycle,), None)
     with open_trial(trial_policy(), None, console) as trial:
         with trial.stage(f"making {METERS} simulated meters"):
             homes = ("--root", "town", "--leaf-size", str(LEAF), "--apart", str(SMALL_GROUP))
-            facts = trial.prepare("--simulate", str(METERS), "--first-date", first_date, *homes)
-        dates = dates_between(facts["first_date"], facts["last_date"])
-        with trial.collected(dates) as (client, sent):
+            # A cycle of local days ends within the UTC day after them.
+            days = ("--first-date", first_date, "--days", str(DAYS + 2))
+            facts = trial.prepare("--simulate", str(METERS), *days, *homes, billing=billing)
+        with trial.collected([day], "--daily-days", "1") as (client, sent):
             with trial.stage("trying what must not work"):
-                attempts = _Cheats(trial.places, client, dates[0]).all()
+                attempts = _Cheats(trial.places, client, day).all()
+            with trial.stage("trying it with bills"):
+                attempts += _bill_cheats(trial, client, cycle).all()
+            bills = trial.ask_bills(client)
             with trial.stage("adding ciphertexts, opening totals"):
-                totals = trial.ask(client, facts["cohorts"], dates, facts["channels"])
-        return finish(trial, facts, sent, Told("A day of a simulated town", totals, [], attempts), out)
+                totals = trial.ask(client, facts["cohorts"], [day], facts["channels"])
+        told = Told("A simulated town: a day of totals, a month of bills", totals, bills, attempts, PAGES)
+        return finish(trial, facts, sent, told, out)
+
+
+def _bill_cheats(trial: Trial, client: Client, cycle: str) -> BillCheats:
+    assert trial.bills is not None  # noqa: S101 - it was prepared for bills
+    return BillCheats(trial, client, trial.bills.terms[cycle], trial.bills.homes(cycle)[-9:])
 
 
 class _Cheats:
@@ -61,21 +81,14 @@ class _Cheats:
 
     def all(self) -> list[Attempt]:
         return [
-            self._try(f"ask for the total of {SMALL_GROUP} homes", AGGREGATOR, self._small_group),
-            self._try("ask for a purpose that the policy does not know", DECRYPTOR, self._other_purpose),
-            self._try("cheating aggregator: add 5 Wh to one interval", DECRYPTOR, self._shifted),
-            self._try("cheating aggregator: pass another group's total off", DECRYPTOR, self._swapped),
-            self._try("cheating aggregator: ask again with one home left out", DECRYPTOR, self._left_out),
-            self._try("change an answer on its way", DECRYPTOR, self._altered),
-            self._try("ask the unblinder for pads directly", UNBLINDER, self._pads),
+            tried(f"ask for the total of {SMALL_GROUP} homes", AGGREGATOR, self._small_group),
+            tried("ask for a purpose that the policy does not know", DECRYPTOR, self._other_purpose),
+            tried("cheating aggregator: add 5 Wh to one interval", DECRYPTOR, self._shifted),
+            tried("cheating aggregator: pass another group's total off", DECRYPTOR, self._swapped),
+            tried("cheating aggregator: ask again with one home left out", DECRYPTOR, self._left_out),
+            tried("change an answer on its way", DECRYPTOR, self._altered),
+            tried("ask the unblinder for pads directly", UNBLINDER, self._pads),
         ]
-
-    def _try(self, what: str, on: str, act: Callable[[], object]) -> Attempt:
-        try:
-            act()
-        except WattsealError as error:
-            return Attempt(what, on, Refusal(error.slug, error.detail))
-        raise WattsealError(f"this worked and must not: {what}")
 
     def _small_group(self) -> None:
         self._answer("hamlet")

@@ -18,7 +18,7 @@ REASONS: Final = {
     "purpose-not-permitted": "The stated purpose is not among those that the policy permits.",
     "functional-not-permitted": "A total counts every read once; other weights could pick out one home or one hour.",
     "window-not-closed": "The day still took reports. A total is opened only when its reports can no longer change.",
-    "nobody-reported": "No meter of the group reported that day, so there is nothing to open.",
+    "nobody-reported": "No report of that day or billing cycle is there, so there is nothing to open.",
     "pinned-otherwise": "An earlier total of that day counted some of these homes otherwise: the difference of the two "
     "could be a single home.",
     "group-too-small": "Too few homes: in the sum of a small group a single household shows.",
@@ -30,9 +30,9 @@ REASONS: Final = {
     "of its total could be a single home.",
     "rank-exhausted": "As many different results of this meter's billing cycle as may be opened were opened already.",
     "share-too-large": "Together with other results, the answer would tell too much about one hour of one home.",
-    "verification-failed": "The encrypted total is not the sum of exactly the stated reports. The key server never "
-    "says what was wrong with it, so that nobody learns from trying.",
-    "attempts-exhausted": "This total failed to open too often and stays closed for good.",
+    "verification-failed": "The encrypted total or bill is not that of exactly the stated reports. The key server "
+    "never says what was wrong with it, so that nobody learns from trying.",
+    "attempts-exhausted": "This total or bill failed to open too often and stays closed for good.",
     "unavailable": "The role that was asked could not answer now; nothing was lost.",
     "store-unavailable": "The store of reports could not be reached; nothing was lost.",
     "peer-unavailable": "Another role could not be reached; nothing was lost.",

@@ -61,6 +61,8 @@ class Told(NamedTuple):
     totals: list[TotalOutcome]
     bills: list[Found]
     attempts: Sequence[Attempt] = ()
+    bill_pages: int | None = None
+    """Only so many bills get a page."""
 
 
 def finish(trial: Trial, facts: dict[str, Any], sent: Sent, told: Told, out: Path) -> dict[str, Any]:
@@ -86,12 +88,13 @@ def finish(trial: Trial, facts: dict[str, Any], sent: Sent, told: Told, out: Pat
         checked=checked,
         bills=tuple(told.bills),
         checked_bills=checked_bills,
+        bill_pages=told.bill_pages,
     )
     staged = private_directory(trial.places.directory / "results")
     files = [write_totals(told.totals, quantity, staged), *write_report(story, staged)]
     published = [publish(file, out) for file in files]
     if told.bills:
-        write_bills(told.bills, out, BILL_PAGES)
+        write_bills(told.bills, out, BILL_PAGES, told.bill_pages)
         published += [out / "bills.csv", out / BILL_PAGES]
     return summary(story, facts, sent, published)
 
@@ -125,7 +128,7 @@ def _bills(story: Story) -> dict[str, Any]:
     """How many there are, and why others are not; bills.csv names the meters."""
     if not story.bills:
         return {}
-    unbilled = Counter(one.error.slug for one in story.unbilled)
+    unbilled = Counter(one.error.detail for one in story.unbilled)
     return {
         "bills": len(story.settled),
         **({"not_billed": dict(unbilled)} if unbilled else {}),

@@ -1,12 +1,13 @@
 """What happened in a run, in one immutable value: what the report page and the summary are drawn from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattseal.collector.bills import Settled, Unbilled
+from wattseal.protocol.errors import WattsealError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,6 +66,15 @@ class Attempt(NamedTuple):
     answer: Refusal
 
 
+def tried(what: str, on: str, act: Callable[[], object]) -> Attempt:
+    """Raises WattsealError if it works."""
+    try:
+        act()
+    except WattsealError as error:
+        return Attempt(what, on, Refusal(error.slug, error.detail))
+    raise WattsealError(f"this worked and must not: {what}")
+
+
 class Stage(NamedTuple):
     """A step of the run and how long it took."""
 
@@ -76,7 +86,8 @@ class Stage(NamedTuple):
 class Story:
     """`checked` counts the released interval totals that were compared with plain sums and found equal.
 
-    `checked_bills` counts the bills that were compared with those of the plain reads and found equal.
+    `checked_bills` counts the bills that were compared with those of the plain reads and found equal; the first
+    `bill_pages` of them have a page, or all.
     """
 
     title: str
@@ -93,6 +104,7 @@ class Story:
     checked: int
     bills: tuple[Found, ...] = ()
     checked_bills: int = 0
+    bill_pages: int | None = None
 
     @property
     def released(self) -> tuple[TotalOutcome, ...]:

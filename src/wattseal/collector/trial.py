@@ -90,8 +90,11 @@ class Trial:
             )
 
     @contextmanager
-    def collected(self, dates: list[date]) -> Iterator[tuple[Client, Sent]]:
-        """Every role as a process of its own, all reads uploaded and their windows closed; a client to ask with."""
+    def collected(self, dates: list[date], *sending: str) -> Iterator[tuple[Client, Sent]]:
+        """Every role as a process of its own, all reads uploaded and the dates closed; a client to ask with.
+
+        `sending`: more words for the meters' side.
+        """
         with ExitStack() as resources:
             with self.stage("making keys for every role"):
                 deployment.create(self.places, self.suite)
@@ -102,9 +105,9 @@ class Trial:
                 install_rosters(self.places, self.rosters)
             with self.stage("encrypting, blinding, uploading"):
                 # The meters' side also writes down its plain sums.
-                sending = ("--plain-totals", self._plain_totals, "--backend", self.backend.value)
+                always = ("--plain-totals", self._plain_totals, "--backend", self.backend.value)
                 cycles = () if self.bills is None else self.bills.sending()
-                sent = Sent.of(send_fleet(self.places, *sending, *cycles))
+                sent = Sent.of(send_fleet(self.places, *always, *cycles, *sending))
             with self.stage("closing windows"):
                 close_windows(self.places, dates)
             yield resources.enter_context(Client.of_directory(self.places.directory)), sent

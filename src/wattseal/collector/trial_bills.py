@@ -1,32 +1,32 @@
 """The bills of a trial: which cycles its reads cover, asking for their bills, comparing with the reads' own."""
 
-import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from wattseal.collector.bill_options import mode_of, therms_of, zone_for
 from wattseal.collector.bill_terms import Account, Terms
 from wattseal.collector.bills import Settled, Unbilled, same_bill
 from wattseal.collector.client import Client
-from wattseal.protocol.errors import NobodyReported, Refused, UsageError
+from wattseal.collector.plain_cycles import PlainMeter, read_plain
+from wattseal.protocol.errors import NobodyReported, Refused, UsageError, WattsealError
 from wattseal.protocol.ids import Channel, MeterId
 from wattseal.protocol.roster import Name, Unit
-from wattseal.protocol.tariff.bill import Bill, Customer, Cycle, in_order, parse_cycle
+from wattseal.protocol.tariff.bill import Customer, Cycle, in_order, parse_cycle
 from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.compile import Compiled
 from wattseal.protocol.tariff.files import load_tariff
 from wattseal.protocol.tariff.model import Tariff
-from wattseal.protocol.tariff.plain import Reads, plain_bill
 from wattseal.protocol.time import parse_window, window_minutes
 
 _ACCOUNT: Final[TypeAdapter[str]] = TypeAdapter(Name)
+Found = Settled | Unbilled
 Minutes = tuple[int, int]
 
 
@@ -57,14 +57,6 @@ def billing_of(
     return Billing(source, tariff, zone, Customer(*customer), mode_of(mode), cycles, therms_of(therms_per_ccf))
 
 
-class _Meter(NamedTuple):
-    """One meter's plain reads of a cycle, by channel, and its name in the reads."""
-
-    name: str
-    minutes: Minutes
-    reads: dict[Channel, list[int] | None]
-
-
 class TrialBills:
     """Bills of the meters that are no neighbors. `plain` is where the meters' side writes down their cycles' reads."""
 
@@ -72,7 +64,6 @@ class TrialBills:
         """Raises UsageError for a tariff that these reads cannot be billed under, or if they cover no cycle."""
         self._billing, self._plain = billing, plain
         self.source = billing.source
-        self._channels = tuple(Channel(channel) for channel in facts["channels"])
         if billing.tariff.commodity != facts["commodity"]:
             raise UsageError(f"--tariff {billing.source}: it is for {billing.tariff.commodity}, the reads are not")
         unit = Unit(facts["unit"]) if billing.tariff.customer_class == "large" else None
@@ -82,68 +73,75 @@ class TrialBills:
             )
             for cycle in _cycles(billing, facts)
         }
-        for terms in self.terms.values():
+        # Meters of the same channels share the work.
+        self._compiled = lru_cache(maxsize=None)(self._compile)
+        sets = [tuple(map(Channel, channels)) for channels in facts["channel_sets"]]
+        for cycle, terms in self.terms.items():
             terms.rehearse([billing.customer])
-            terms.compiled(*terms.cycle.minutes, self._channels)
+            unpriced = [why for one in sets if (why := self._unpriced(cycle, terms.cycle.minutes, one)) is not None]
+            if len(unpriced) == len(sets):
+                raise unpriced[0]
 
     def sending(self) -> list[str | Path]:
         """Words for the meters' side."""
         cycles = [word for cycle in self.terms for word in ("--cycle", cycle)]
         return [*cycles, "--cycle-timezone", self._billing.timezone, "--plain-cycles", self._plain]
 
-    def ask(self, client: Client) -> list[Settled | Unbilled]:
+    def ask(self, client: Client) -> list[Found]:
         """A bill, or why there is none, for every meter and cycle of which it told something; by cycle, then meter.
 
         Raises UsageError if no meter has all reads of a cycle that was named, or of any.
         """
-        told = self._told()
-        covered = {cycle for cycle, meters in told.items() if any(map(self._whole, meters.values()))}
+        told = read_plain(self._plain)
+        covered = {cycle for cycle, meters in told.items() if any(meter.whole for meter in meters.values())}
         for cycle in self._billing.cycles or ([] if covered else self.terms):
             if cycle not in covered:
                 raise UsageError(f"no meter has all its reads of the billing cycle {cycle} ({self._billing.timezone})")
         return [found for cycle in self.terms if cycle in covered for found in self._asked(client, cycle, told[cycle])]
 
-    def _asked(self, client: Client, cycle: str, meters: Mapping[MeterId, _Meter]) -> Iterator[Settled | Unbilled]:
+    def homes(self, cycle: str) -> list[MeterId]:
+        """Meters that have a bill of the cycle."""
+        meters = read_plain(self._plain)[cycle]
+        return sorted(meter for meter, one in meters.items() if self._lacking(cycle, one) is None)
+
+    def _asked(self, client: Client, cycle: str, meters: Mapping[MeterId, PlainMeter]) -> Iterator[Found]:
         terms = self.terms[cycle]
-        accounts = {meter: self._account(meter, one.name) for meter, one in meters.items()}
-        whole: dict[str, Account] = {
-            meter: account for meter, account in accounts.items() if self._whole(meters[meter])
-        }
+        accounts: dict[str, Account] = {meter: self._account(meter, one.name) for meter, one in meters.items()}
+        lacking = {meter: why for meter, one in meters.items() if (why := self._lacking(cycle, one)) is not None}
+        asked = {meter: account for meter, account in accounts.items() if meter not in lacking}
         try:
-            yield from client.bills(whole, terms)
-        except Refused as error:
-            yield from self._unbilled(terms, whole, error)
-        missing: dict[str, Account] = {meter: account for meter, account in accounts.items() if meter not in whole}
-        yield from self._unbilled(terms, missing, NobodyReported("reads of the cycle are missing"))
+            yield from client.bills(asked, terms)
+        except Refused as refusal:
+            lacking |= dict.fromkeys(map(MeterId, asked), refusal)
+        for meter, error in sorted(lacking.items()):
+            yield Unbilled((meter,), accounts[meter].name, terms, error)
 
-    @staticmethod
-    def _unbilled(terms: Terms, accounts: Mapping[str, Account], error: Refused) -> Iterator[Unbilled]:
-        for meter, account in accounts.items():
-            yield Unbilled((MeterId(meter),), account.name, terms, error)
-
-    def compare(self, found: list[Settled | Unbilled]) -> int:
+    def compare(self, found: Sequence[Found]) -> int:
         """How many bills equal those from plain reads: all of them, or Contradiction is raised."""
-        told = self._told()
+        told = read_plain(self._plain)
         settled = [one for one in found if isinstance(one, Settled)]
         for one in settled:
-            cycle = one.bill.cycle
-            same_bill(one.bill, self._plain_bill(one.terms, told[f"{cycle.first}..{cycle.after}"][one.meters[0]]))
+            cycle = f"{one.bill.cycle.first}..{one.bill.cycle.after}"
+            meter = told[cycle][one.meters[0]]
+            compiled = self._compiled(cycle, meter.minutes, meter.channels)
+            same_bill(one.bill, meter.bill(one.terms, compiled, self._billing.customer))
         return len(settled)
 
-    def _plain_bill(self, terms: Terms, meter: _Meter) -> Bill:
-        segment = terms.compiled(*meter.minutes, self._channels).segment
-        reads = {channel: np.array(units, dtype=np.int64) for channel, units in meter.reads.items()}
-        return plain_bill(
-            terms.tariff,
-            terms.cycle,
-            [Reads(segment, reads)],
-            terms.tariff.modes(terms.mode),
-            self._billing.customer,
-            therms_per_ccf=terms.therms_per_ccf,
-        )
+    def _compile(self, cycle: str, minutes: Minutes, channels: tuple[Channel, ...]) -> Compiled:
+        return self.terms[cycle].compiled(*minutes, channels)
 
-    def _whole(self, meter: _Meter) -> bool:
-        return all(meter.reads.get(channel) is not None for channel in self._channels)
+    def _unpriced(self, cycle: str, minutes: Minutes, channels: tuple[Channel, ...]) -> UsageError | None:
+        """Why meters of these channels have no bill."""
+        try:
+            self._compiled(cycle, minutes, channels)
+        except UsageError as error:
+            return error
+        return None
+
+    def _lacking(self, cycle: str, meter: PlainMeter) -> WattsealError | None:
+        if not meter.whole:
+            return NobodyReported("reads of the cycle are missing")
+        return self._unpriced(cycle, meter.minutes, meter.channels)
 
     def _account(self, meter: MeterId, name: str) -> Account:
         """Named as in the reads where that is not the meter's id, unless no account is named so."""
@@ -152,16 +150,6 @@ class TrialBills:
         except ValidationError:
             account = None
         return Account(account, self._billing.customer)
-
-    def _told(self) -> dict[str, dict[MeterId, _Meter]]:
-        """By cycle and meter."""
-        told: dict[str, dict[MeterId, _Meter]] = defaultdict(dict)
-        with self._plain.open(encoding="utf-8") as file:
-            for line in map(json.loads, file):
-                of_cycle = told[line["cycle"]]
-                meter = of_cycle.setdefault(line["meter"], _Meter(line["name"], tuple(line["minutes"]), {}))
-                meter.reads[Channel(line["channel"])] = line["units"]
-        return told
 
 
 def _cycles(billing: Billing, facts: Mapping[str, Any]) -> list[Cycle]:

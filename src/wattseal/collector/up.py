@@ -81,6 +81,7 @@ def fleet(directory: Path, options: FleetOptions) -> dict[str, Any]:
         *billed,
         *("--suite", str(places.suite())),
     )
+    facts.pop("channel_sets")  # for bills of a trial
     install_rosters(places, [Path(file) for file in facts["rosters"]])
     return {**facts, **send_fleet(places, *options.sending)}
 

@@ -154,6 +154,7 @@ def send(
     ] = None,
     cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycles.")] = "UTC",
     plain_cycles: Annotated[Path | None, typer.Option(help="Also write the cycles' plain reads.")] = None,
+    daily_days: Annotated[int | None, typer.Option(min=0, help="Daily reports of the first days only.")] = None,
 ) -> None:
     """Enrol with both halves, then seal and upload every day of reads, and a billing cycle's reads."""
     from wattseal.meter_sim.faults import load_faults
@@ -165,7 +166,7 @@ def send(
     peers = Peers(aggregator, decryptor, unblinder, tokens, trust)
     troubles = None if faults is None else load_faults(faults)
     billed = tuple(parse_cycle(one, cycle_timezone) for one in cycle or [])
-    how = Sending(plain_totals, patience, backend, troubles, windows_closed, billed, plain_cycles)
+    how = Sending(plain_totals, patience, backend, troubles, windows_closed, billed, plain_cycles, daily_days)
     typer.echo(json.dumps(order(fleet, peers, how)))
 
 

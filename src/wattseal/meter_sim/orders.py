@@ -124,6 +124,7 @@ def prepare(
         "first_date": window_date(Window(source.first_day)).isoformat(),
         "last_date": window_date(Window(source.last_day)).isoformat(),
         "channels": sorted({channel for meter in source.meters for channel in source.channels_of(meter)}),
+        "channel_sets": sorted({source.channels_of(meter) for meter in source.customers}),
         "cohorts": sorted(rosters[0].cohorts),
         "notes": dict(source.notes),
         "rosters": [str(file) for file in write_rosters(roster_file, rosters, utility)],
@@ -167,6 +168,8 @@ class Sending:
     windows_closed: bool
     cycles: tuple[Cycle, ...] = ()
     plain_cycles: Path | None = None
+    daily_days: int | None = None
+    """Only so many of the first days are also sent in daily reports."""
 
 
 def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
@@ -192,16 +195,17 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         # By the names that homes have in the source: no home changes its cohort.
         totals = resources.enter_context(PlainTotals.open(how.plain_totals, state, first))
         days = Days(source, layout, place.unit, troubles)
-        plain = resources.enter_context(PlainCycles.open(how.plain_cycles, state))
+        plain = resources.enter_context(PlainCycles.open(how.plain_cycles, state, rosters))
         homes = installed.homes(state.meters())
         billed = frozenset(meter for meter, home in homes.items() if home in source.customers)
         way = CycleLink(state, place, notice.key_id, uploader)
         cycles = BilledCycles(how.cycles, rosters, billed, way, plain)
-        for parts in _with_progress(days):
+        for number, parts in enumerate(_with_progress(days)):
             there = [installed.on_their_day(part) for part in parts]
-            fleet.seal(there)
-            uploader.send_pending()
-            totals.add(parts)
+            if how.daily_days is None or number < how.daily_days:
+                fleet.seal(there)
+                uploader.send_pending()
+                totals.add(parts)
             cycles.add(there)
         return {
             **cycles.end(),
