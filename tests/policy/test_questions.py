@@ -4,6 +4,7 @@ import pytest
 
 from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, rows_of
 from tests.policy.trees import policy
+from wattseal.policy.measures import NO_MEASURES, Measures
 from wattseal.policy.questions import grant_of, permit_total
 from wattseal.policy.sets import Atom, Day
 from wattseal.protocol.errors import (
@@ -41,8 +42,10 @@ def statement(**changes: object) -> TotalStatement:
     return good.model_copy(update=changes)
 
 
-def permit(asked: TotalStatement, day: Day | None = None, largest_group: int = 16_384) -> Day:
-    return permit_total(asked, ROSTER, KEY, Day() if day is None else day, policy(), largest_group)
+def permit(
+    asked: TotalStatement, day: Day | None = None, largest_group: int = 16_384, measures: Measures = NO_MEASURES
+) -> Day:
+    return permit_total(asked, ROSTER, KEY, Day() if day is None else day, policy(), measures, largest_group)
 
 
 def test_a_statement_in_order() -> None:
@@ -74,7 +77,7 @@ def test_another_roster_suite_layout_or_window(change: dict[str, object], reason
 def test_a_key_of_another_suite() -> None:
     other = KEY.model_copy(update={"suite": int(Suite.INSECURE_PAILLIER_2048)})
     with pytest.raises(Contradiction, match="suite or layout"):
-        permit_total(statement(), ROSTER, other, Day(), policy(), 16_384)
+        permit_total(statement(), ROSTER, other, Day(), policy(), NO_MEASURES, 16_384)
 
 
 @pytest.mark.parametrize("window", [TODAY, TODAY + 30])

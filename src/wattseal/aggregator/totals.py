@@ -48,10 +48,12 @@ class Totals:
             place = given.places.get((question.region, question.cohort))
             if place is not None:
                 return await self.store.read_entry(log, place)
-            reports = await self._frozen_reports(question, active)
+            measures = self.registry.measures.in_force(question.region, question.channel, question.window)
+            counted = tuple(meter for meter in active if meter not in measures.quarantined)
+            reports = await self._frozen_reports(question, counted)
             statement = _statement(question, roster, active, reports)
             key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
-            about = (statement, roster, key, given.day, self.policy, headroom)
+            about = (statement, roster, key, given.day, self.policy, measures, headroom)
             after = await run_in_threadpool(permit_total, *about)
             await self.billing.check_total(question, given.day, after)
             answer = await run_in_threadpool(self._fold, statement, list(reports.values()))
@@ -68,12 +70,12 @@ class Totals:
             raise Contradiction("the window was closed under another roster")
         return roster
 
-    async def _frozen_reports(self, question: TotalQuestion, active: tuple[MeterId, ...]) -> dict[MeterId, Report]:
+    async def _frozen_reports(self, question: TotalQuestion, counted: tuple[MeterId, ...]) -> dict[MeterId, Report]:
         """Those that came in time. Late ones never join them: they count only if all of the cohort came late."""
-        place = (question.region, question.window, Kind.DAILY, question.channel.code, active)
+        place = (question.region, question.window, Kind.DAILY, question.channel.code, counted)
         for fetch in (self.store.fetch, self.store.fetch_late):
             found = await fetch(*place)
-            present = {meter: stored[1] for meter, stored in zip(active, found, strict=True) if stored is not None}
+            present = {meter: stored[1] for meter, stored in zip(counted, found, strict=True) if stored is not None}
             if present:
                 return {meter: decode_report(body) for meter, body in present.items()}
         raise NobodyReported("no member of the cohort has reported")

@@ -10,6 +10,7 @@ import typer
 
 from wattseal import __version__
 from wattseal.collector.audit.verbs import cli as audit
+from wattseal.collector.measures import quarantines, waivers
 from wattseal.collector.terminal import show as _show
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import clean_up_on_sigterm
@@ -290,6 +291,8 @@ def ledger(
 rosters = typer.Typer(no_args_is_help=True, help="What operators do with rosters before any service has them.")
 cli.add_typer(rosters, name="roster")
 cli.add_typer(audit, name="audit")
+cli.add_typer(waivers, name="waiver")
+cli.add_typer(quarantines, name="quarantine")
 
 
 @rosters.command("check")

@@ -170,6 +170,13 @@ class Deployment:
         install(self.places, "/v1/keys", notice)
 
 
+def countersign(places: Places, file: Path) -> None:
+    """Both other operators sign the utility's document in place."""
+    for role in (UNBLINDER, AGGREGATOR):
+        home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
+        order(_MODULE[role], "countersign", *home, file)
+
+
 def install(places: Places, path: str, body: bytes | Message) -> None:
     """Hand an operators' document to all three services."""
     for role, url in zip((AGGREGATOR, DECRYPTOR, UNBLINDER), places.urls(), strict=True):

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from wattseal.collector import deployment
 from wattseal.collector.client import Client, frame
-from wattseal.collector.deployment import AGGREGATOR, UNBLINDER, Deployment, Places
+from wattseal.collector.deployment import AGGREGATOR, Deployment, Places
 from wattseal.collector.processes import order
 from wattseal.collector.story import Found, Quantity, Refusal, Stage, TotalOutcome
 from wattseal.collector.trial_bills import Billing, TrialBills
@@ -184,7 +184,7 @@ def customers_of(tariff: Tariff) -> tuple[str, ...]:
 def install_rosters(places: Places, files: Iterable[Path]) -> None:
     """Both operators countersign the prepared rosters, in their order; then all three services get each."""
     for file in files:
-        _countersign(places, file)
+        deployment.countersign(places, file)
         deployment.install(places, "/v1/rosters", file.read_bytes())
 
 
@@ -195,7 +195,7 @@ def install_tariff(places: Places, source: str) -> str:
     """
     file = places.directory / "tariff.json"
     told = order("meter_sim", "tariff", "--fleet", places.fleet, "--out", file, source)
-    _countersign(places, file)
+    deployment.countersign(places, file)
     deployment.install(places, "/v1/tariffs", file.read_bytes())
     return str(told["tariff"])
 
@@ -204,14 +204,8 @@ def install_charge_list(places: Places, source: str, charges: Sequence[str]) -> 
     """The same with the list of a registered tariff's charges. Raises UsageError for what is no charge of it."""
     file = places.directory / "charge-list.json"
     order("meter_sim", "charge-list", "--fleet", places.fleet, "--out", file, source, *charges)
-    _countersign(places, file)
+    deployment.countersign(places, file)
     deployment.install(places, "/v1/charge-lists", file.read_bytes())
-
-
-def _countersign(places: Places, file: Path) -> None:
-    for role, module in ((UNBLINDER, "keyserver"), (AGGREGATOR, "aggregator")):
-        home = ("--data", places.of(role), "--passphrase-file", places.passphrase(role))
-        order(module, "countersign", *home, file)
 
 
 def ask_one(client: Client, cohort: str, day: date, channel: str) -> TotalOutcome:

@@ -1,57 +1,86 @@
-"""An operator's countersignature under a roster, a tariff or a list: a deliberate act on a file, never an answer."""
+"""An operator's countersignature under the utility's document: a deliberate act on a file, never a service's answer."""
 
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from wattseal.edge.home import OPERATOR, Home
 from wattseal.protocol.codec import to_base64
-from wattseal.protocol.countersigned import Operator
+from wattseal.protocol.countersigned import Countersigned, Operator
 from wattseal.protocol.errors import SignatureInvalid, UsageError
+from wattseal.protocol.ids import Window
+from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.tariff.charge_list import SignedChargeList
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.time import window_date
 from wattseal.protocol.trust import TrustAnchors
 
-_Signed = SignedRoster | SignedTariff | SignedChargeList
-_Told = dict[str, str | int]
+Told = dict[str, str | int]
 
 
-def countersign_file(home: Home, path: Path, operator: Operator) -> _Told:
+def countersign_file(home: Home, path: Path, operator: Operator) -> Told:
     """Sign the document in `path` in place; returns what was signed. Raises UsageError, Rejected."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    signed, told = _proposed(data, home.trust())
+    signed, told = proposed(data, home.trust())
     temporary = path.with_suffix(".countersigned")
     temporary.write_bytes(signed.countersigned(operator, home.signing_key(OPERATOR)).to_bytes())
     temporary.replace(path)
-    return told
+    return {"countersigned": told.pop("name"), **told}
 
 
-def _proposed(data: bytes, trust: TrustAnchors) -> tuple[_Signed, _Told]:
-    """The kind of document is that of the utility's signature."""
-    for kind in (_tariff, _charge_list):
-        with suppress(SignatureInvalid):
-            return kind(data, trust)
-    return _roster(data, trust)
+def proposed(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
+    """The document and what it says. Its kind is that of the utility's signature. Raises Rejected."""
+    for read in _KINDS[:-1]:
+        try:
+            return read(data, trust)
+        except SignatureInvalid:
+            continue
+    return _KINDS[-1](data, trust)
 
 
-def _tariff(data: bytes, trust: TrustAnchors) -> tuple[_Signed, _Told]:
+def _tariff(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     signed = SignedTariff.from_bytes(data)
     tariff = signed.proposed(trust)
-    return signed, {"countersigned": tariff.name, "revision": tariff.revision}
+    return signed, {"name": tariff.name, "revision": tariff.revision}
 
 
-def _charge_list(data: bytes, trust: TrustAnchors) -> tuple[_Signed, _Told]:
+def _charge_list(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     signed = SignedChargeList.from_bytes(data)
     listed = signed.proposed(trust)
-    return signed, {"countersigned": ", ".join(listed.charges), "tariff": to_base64(listed.tariff)}
+    return signed, {"name": ", ".join(listed.charges), "tariff": to_base64(listed.tariff)}
 
 
-def _roster(data: bytes, trust: TrustAnchors) -> tuple[_Signed, _Told]:
+def _waiver(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
+    signed = SignedWaiver.from_bytes(data)
+    waiver = signed.proposed(trust)
+    about: Told = {"name": f"{waiver.coverage_percent} % of {waiver.cohort}, {waiver.channel}", "region": waiver.region}
+    return signed, {**about, "first": _date(waiver.first), "last": _date(waiver.last), "reason": waiver.reason}
+
+
+def _quarantine(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
+    signed = SignedQuarantine.from_bytes(data)
+    one = signed.proposed(trust)
+    about: Told = {"name": f"{one.meter} is not counted", "region": one.region}
+    return signed, {**about, "first": _date(one.first), "last": _date(one.last), "reason": one.reason}
+
+
+def _roster(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     signed = SignedRoster.from_bytes(data)
     roster = signed.proposed(trust)
-    effective = window_date(roster.effective).isoformat()
-    return signed, {"countersigned": roster.region, "meters": len(roster.rows), "effective": effective}
+    return signed, {"name": roster.region, "meters": len(roster.rows), "effective": _date(roster.effective)}
+
+
+_KINDS: tuple[Callable[[bytes, TrustAnchors], tuple[Countersigned, Told]], ...] = (
+    _tariff,
+    _charge_list,
+    _waiver,
+    _quarantine,
+    _roster,
+)
+
+
+def _date(window: Window) -> str:
+    return window_date(window).isoformat()

@@ -1,15 +1,20 @@
-"""What operators installed in a service, kept as files: countersigned rosters, tariffs and lists; key notices."""
+"""What operators installed in a service, kept as files: countersigned rosters, tariffs and lists; key notices.
+
+Waivers and quarantines are in `measures`.
+"""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from wattseal.edge.documents import each
+from wattseal.edge.measures import MeasureBook
 from wattseal.edge.private_files import private_directory, read_private, write_private
 from wattseal.policy.bill_questions import Listed
 from wattseal.policy.succession import check_history, check_succession
 from wattseal.protocol.codec import Message
-from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject, UsageError
+from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
 from wattseal.protocol.ids import RegionId, Window, WindowField
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster, SignedRoster
@@ -20,7 +25,6 @@ from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.time import Clock, window_date, window_of
 from wattseal.protocol.trust import TrustAnchors
 
-T = TypeVar("T")
 CheckKey = Callable[[KeyNotice], object]
 
 
@@ -45,19 +49,20 @@ class Registry:
         self._keys_at = private_directory(directory / "keys")
         self._tariffs_at = private_directory(directory / "tariffs")
         self._lists_at = private_directory(directory / "charge-lists")
+        self.measures = MeasureBook(directory, trust, clock, replay=replay)
         self._trust = trust
         self._clock = clock
         self._replay = replay
         self._least_change = least_change
         self._check_key = check_key
         self._one_at_a_time = threading.Lock()
-        rosters = _each(self._rosters_at, lambda data: SignedRoster.from_bytes(data).opened(trust))
+        rosters = each(self._rosters_at, lambda data: SignedRoster.from_bytes(data).opened(trust))
         self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
-        notices = _each(self._keys_at, lambda data: self._known(Envelope.from_bytes(data)))
+        notices = each(self._keys_at, lambda data: self._known(Envelope.from_bytes(data)))
         self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
-        tariffs = _each(self._tariffs_at, lambda data: _Registered.from_bytes(data).opened(trust))
+        tariffs = each(self._tariffs_at, lambda data: _Registered.from_bytes(data).opened(trust))
         self._tariffs = {tariff.tariff.fingerprint: tariff for tariff in tariffs}
-        lists = _each(self._lists_at, lambda data: _KeptList.from_bytes(data).opened(trust))
+        lists = each(self._lists_at, lambda data: _KeptList.from_bytes(data).opened(trust))
         self._lists = {charges.tariff: (charges, since) for charges, since in lists}
 
     def install_roster(self, signed: SignedRoster) -> Roster:
@@ -242,18 +247,6 @@ class _KeptList(Message):
 
     def opened(self, trust: TrustAnchors) -> tuple[ChargeList, Window]:
         return self.signed.opened(trust), self.since
-
-
-def _each(directory: Path, opened: Callable[[bytes], T]) -> list[T]:
-    """What the files of the directory hold. Raises UsageError naming the one that does not open."""
-    return [_opened_file(path, opened) for path in sorted(directory.glob("*.json"))]
-
-
-def _opened_file(path: Path, opened: Callable[[bytes], T]) -> T:
-    try:
-        return opened(read_private(path))
-    except Rejected as error:
-        raise UsageError(f"{path}: {error}") from None
 
 
 def _check_apart(roster: Roster, other: Roster) -> None:

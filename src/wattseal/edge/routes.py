@@ -11,6 +11,7 @@ from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
 from wattseal.edge.registry import Registry
 from wattseal.protocol.codec import Message, canonical_json, to_base64
+from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.charge_list import SignedChargeList
@@ -23,6 +24,8 @@ INSTALLED: dict[str, type[Message]] = {
     "/v1/rosters": SignedRoster,
     "/v1/tariffs": SignedTariff,
     "/v1/charge-lists": SignedChargeList,
+    "/v1/waivers": SignedWaiver,
+    "/v1/quarantines": SignedQuarantine,
 }
 """What the bodies of `add_operator_routes` are, for the OpenAPI document."""
 
@@ -46,6 +49,7 @@ def add_health_routes(app: FastAPI, ready: Callable[[], Awaitable[None]]) -> Non
 
 def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> None:
     operator = scoped(tokens, Scope.OPERATOR)
+    _add_measure_routes(app, registry, operator)
 
     @app.post("/v1/keys", dependencies=operator)
     async def install_key(request: Request) -> Response:
@@ -75,6 +79,21 @@ def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> Non
         signed = SignedChargeList.parse(await read_body(request, JSON_LIMIT))
         charges = await run_in_threadpool(registry.install_charge_list, signed)
         return json_response({"tariff": to_base64(charges.tariff), "charges": list(charges.charges)})
+
+
+def _add_measure_routes(app: FastAPI, registry: Registry, operator: list[Any]) -> None:
+    @app.post("/v1/waivers", dependencies=operator)
+    async def install_waiver(request: Request) -> Response:
+        """Install a countersigned waiver. Body: SignedWaiver."""
+        waiver = registry.measures.install_waiver(SignedWaiver.parse(await read_body(request, JSON_LIMIT)))
+        return json_response({"waiver": to_base64(waiver.fingerprint), "cohort": waiver.cohort})
+
+    @app.post("/v1/quarantines", dependencies=operator)
+    async def install_quarantine(request: Request) -> Response:
+        """Install a countersigned quarantine, of windows that have not begun. Body: SignedQuarantine."""
+        body = await read_body(request, JSON_LIMIT)
+        quarantine = registry.measures.install_quarantine(SignedQuarantine.parse(body))
+        return json_response({"quarantine": to_base64(quarantine.fingerprint), "meter": quarantine.meter})
 
 
 def scoped(tokens: Tokens, *scopes: Scope) -> list[Any]:

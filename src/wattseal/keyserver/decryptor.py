@@ -92,7 +92,7 @@ class DecryptorService:
         item = statement.item(members)
         self._check_attempts(item)
         digest = statement.digest()
-        half.ledger.intend(digest, request.answer.statement, statement.channel, statement.window, request.purpose)
+        half.intend(statement, request.answer.statement, request.purpose)
         check_key = half.vault.root.check_key(statement.region, month_of(statement.window))
         return _Admitted(digest, roster, members, item, check_key)
 

@@ -17,6 +17,7 @@ from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import About, Ledger
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
+from wattseal.policy.measures import Measures
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import permit_total
 from wattseal.protocol.billing import BillPadGrant, BillStatement
@@ -152,9 +153,19 @@ class Half:
         key = self.registry.key(statement.key_id)
         largest_group = layout_of(statement.layout_id).largest_group
         before = self._days.at(statement.channel, statement.window)
-        after = permit_total(statement, roster, key, before, self.policy, largest_group)
+        measures = self._measures(statement)
+        after = permit_total(statement, roster, key, before, self.policy, measures, largest_group)
         self.bills.check_total(statement, before, after)
         return roster, statement.members_in(roster)
+
+    def intend(self, statement: TotalStatement, encoded: bytes, purpose: str) -> None:
+        """Write the intent of what is permitted, with the waivers that it may rest on."""
+        waivers = [waiver.fingerprint for waiver in self._measures(statement).waivers_of(statement.cohort)]
+        place = (statement.channel, statement.window)
+        self.ledger.intend(statement.digest(), encoded, *place, purpose, waivers=waivers)
+
+    def _measures(self, statement: TotalStatement) -> Measures:
+        return self.registry.measures.in_force(statement.region, statement.channel, statement.window)
 
     def meter_keys(self, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
         """This half's key of each meter: pad keys at the unblinder, tag keys at the decryptor."""

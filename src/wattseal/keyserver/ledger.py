@@ -122,12 +122,23 @@ class Ledger:
     def is_intended(self, digest: bytes) -> bool:
         return self._one("SELECT 1 FROM statements WHERE digest = ?", digest) is not None
 
-    def intend(self, digest: bytes, statement: bytes, channel: Channel, window: Window, purpose: str) -> None:
-        """Once per statement; again the same changes nothing."""
+    def intend(
+        self,
+        digest: bytes,
+        statement: bytes,
+        channel: Channel,
+        window: Window,
+        purpose: str,
+        *,
+        waivers: Iterable[bytes] = (),
+    ) -> None:
+        """Once per statement; again the same changes nothing. `waivers` are digests of those that it may rest on."""
         with self._transaction():
             if self.is_intended(digest):
                 return
-            counter = self._append(EntryKind.INTENT, {"statement": to_base64(statement), "purpose": purpose})
+            body: dict[str, object] = {"statement": to_base64(statement), "purpose": purpose}
+            rests_on = [digest.hex() for digest in waivers]
+            counter = self._append(EntryKind.INTENT, {**body, "waivers": rests_on} if rests_on else body)
             self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
             self._checkpoint()
 

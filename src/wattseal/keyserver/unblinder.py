@@ -34,7 +34,7 @@ class UnblinderService:
         with self._turn(request) as earlier:
             with half.recording(statement, request.purpose):
                 roster, members = half.permit(statement, request.purpose)
-            half.ledger.intend(digest, request.approval.statement, statement.channel, statement.window, request.purpose)
+            half.intend(statement, request.approval.statement, request.purpose)
             grant = PadGrant(
                 statement_digest=digest,
                 pad_sum=self._pads(statement, roster, members, request.check_key_id),

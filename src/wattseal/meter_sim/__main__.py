@@ -66,6 +66,47 @@ def charge_list(
 
 
 @cli.command()
+def waiver(
+    fleet: Fleet,
+    out: Annotated[Path, typer.Option(help="Where the signed waiver goes, to be countersigned.")],
+    cohort: Annotated[str, typer.Option(help="The cohort; those below it are meant as well.")],
+    coverage: Annotated[int, typer.Option(min=50, max=99, help="Percent of the active roster that will do.")],
+    first: Annotated[str, typer.Option(help="First day (UTC).")],
+    last: Annotated[str, typer.Option(help="Last day (UTC).")],
+    reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
+    region: str = "region-1",
+    channel: str = "delivered",
+) -> None:
+    """Sign a waiver of coverage with the utility's key."""
+    from wattseal.meter_sim.measures import sign_waiver
+
+    term = {"region": region, "first": first, "last": last, "reason": reason}
+    _tell(sign_waiver(fleet, out, {"cohort": cohort, "channel": channel, "coverage_percent": coverage, **term}))
+
+
+@cli.command()
+def quarantine(
+    fleet: Fleet,
+    out: Annotated[Path, typer.Option(help="Where the signed quarantine goes, to be countersigned.")],
+    meter: Annotated[str, typer.Option(help="The meter that is not to be counted.")],
+    first: Annotated[str, typer.Option(help="First day (UTC), one that has not begun.")],
+    last: Annotated[str, typer.Option(help="Last day (UTC).")],
+    reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
+    region: str = "region-1",
+) -> None:
+    """Sign a quarantine of a meter with the utility's key."""
+    from wattseal.meter_sim.measures import sign_quarantine
+
+    _tell(
+        sign_quarantine(fleet, out, {"meter": meter, "region": region, "first": first, "last": last, "reason": reason})
+    )
+
+
+def _tell(answer: object) -> None:
+    typer.echo(json.dumps(answer))
+
+
+@cli.command()
 def prepare(
     fleet: Fleet,
     roster: Annotated[Path, typer.Option(help="Where the signed roster goes, to be countersigned.")],

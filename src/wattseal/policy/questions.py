@@ -1,8 +1,11 @@
 """Which statements may be opened at all: the checks that the aggregator, the decryptor and the unblinder share."""
 
+from collections.abc import Iterator
+
+from wattseal.policy.measures import Measures
 from wattseal.policy.pack import Policy
-from wattseal.policy.sets import Day, Grant, permit_set
-from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted
+from wattseal.policy.sets import Day, Grant, Waived, permit_set
+from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, MeterQuarantined
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import ALL_ONES, TotalStatement
@@ -15,12 +18,19 @@ def grant_of(statement: TotalStatement, roster: Roster) -> Grant:
 
 
 def permit_total(
-    statement: TotalStatement, roster: Roster, key: KeyNotice, day: Day, policy: Policy, largest_group: int
+    statement: TotalStatement,
+    roster: Roster,
+    key: KeyNotice,
+    day: Day,
+    policy: Policy,
+    measures: Measures,
+    largest_group: int,
 ) -> Day:
     """The day with the statement granted.
 
-    `roster` is the one in force in the statement's window, `key` the one with its key id, `largest_group` what the
-    layout's headroom holds. Raises Refused, or Contradiction for a statement under another roster, key or layout.
+    `roster` and `measures` are those in force in the statement's window, `key` is the one with its key id,
+    `largest_group` what the layout's headroom holds. Raises Refused, or Contradiction for a statement under another
+    roster, key or layout.
     """
     if statement.roster_digest != roster.fingerprint:
         raise Contradiction("the statement is not about the roster in force in its window")
@@ -30,4 +40,15 @@ def permit_total(
         raise Contradiction("the statement's key is not the one of its window")
     if statement.functional != ALL_ONES:
         raise FunctionalNotPermitted("a total adds every read once")
-    return permit_set(day, grant_of(statement, roster), policy, largest_group)
+    question = grant_of(statement, roster)
+    if not measures.quarantined.isdisjoint(question.members):
+        raise MeterQuarantined("a member is in quarantine")
+    return permit_set(day, question, policy, largest_group, [*_waived(statement, roster, measures)])
+
+
+def _waived(statement: TotalStatement, roster: Roster, measures: Measures) -> Iterator[Waived]:
+    """What waivers say of meters that the statement is about; nothing if the roster has no such cohort."""
+    for waiver in measures.waivers_of(statement.cohort):
+        if waiver.cohort in roster.cohorts:
+            meters = roster.active(waiver.cohort, statement.channel)
+            yield Waived(frozenset(meters), waiver.coverage_percent)

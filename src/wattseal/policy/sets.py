@@ -4,7 +4,7 @@ Pure functions over what one party remembers; the aggregator and both halves of 
 their own ledger.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -26,6 +26,13 @@ class Grant(NamedTuple):
 
     active: frozenset[MeterId]
     members: Mapping[MeterId, int]
+
+
+class Waived(NamedTuple):
+    """Meters among which less than the policy's coverage will do."""
+
+    meters: frozenset[MeterId]
+    coverage_percent: int
 
 
 class Atom(NamedTuple):
@@ -138,10 +145,16 @@ class Day:
         active = np.bincount(self._atom_of, minlength=1)
         return _Sizes(active, np.bincount(self._atom_of[self._numbers >= 0], minlength=len(active)))
 
-    def sizes_told(self, before: "Day", asked: _Asked) -> _Sizes:
-        """Of the atoms that granting what was asked to `before` made, and of all others inside its cohort."""
-        atoms = np.union1d(self._atom_of[asked.places], before._atom_of[asked.places])
-        return self.sizes.of(atoms[atoms != _NO_ATOM])
+    def atoms_told(self, before: "Day", asked: _Asked) -> Places:
+        """Numbers of the atoms that granting what was asked to `before` made, and of all others inside its cohort."""
+        atoms: Places = np.union1d(self._atom_of[asked.places], before._atom_of[asked.places])
+        told: Places = atoms[atoms != _NO_ATOM]
+        return told
+
+    def made_of(self, meters: frozenset[MeterId], atoms: Places) -> NDArray[np.bool_]:
+        """Which of the atoms have no other active meters."""
+        counts: Places = np.bincount(self._atom_of[self.index.known(meters)], minlength=len(self.sizes.active))
+        return np.equal(counts[atoms], self.sizes.active[atoms])
 
     def _atoms(self, places: Places) -> list[Atom]:
         """Of whole atoms' meters."""
@@ -181,7 +194,7 @@ class _Draft:
         return bool(new.any())
 
 
-def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int) -> Day:
+def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int, waived: Sequence[Waived] = ()) -> Day:
     """The day with the question granted. Raises Refused; what it raises for names no meter."""
     if not question.members:
         raise NobodyReported("no member of the cohort reported in time")
@@ -191,16 +204,26 @@ def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int) ->
     asked = day.asked(question)
     if day.contradicts(asked):
         raise PinnedOtherwise("a meter of the cohort was counted otherwise in an earlier statement of that day")
-    _check_sizes(_Sizes(np.array([len(question.active)]), np.array([len(question.members)])), policy, "the group")
+    own = [one.coverage_percent for one in waived if question.active <= one.meters]
+    group = _Sizes(np.array([len(question.active)]), np.array([len(question.members)]))
+    _check_sizes(group, policy, np.array([min([policy.coverage_percent, *own])]), "the group")
     after = day.granted(asked)
-    _check_sizes(after.sizes_told(day, asked), policy, "a group that would follow from earlier releases")
+    told = after.atoms_told(day, asked)
+    coverage = np.full(len(told), policy.coverage_percent)
+    for one in waived:
+        inside = after.made_of(one.meters, told)
+        coverage[inside] = np.minimum(coverage[inside], one.coverage_percent)
+    _check_sizes(after.sizes.of(told), policy, coverage, "a group that would follow from earlier releases")
     return after
 
 
-def _check_sizes(sizes: _Sizes, policy: Policy, what: str) -> None:
+def _check_sizes(sizes: _Sizes, policy: Policy, coverage_percent: NDArray[np.intp], what: str) -> None:
     """Of every group in which anybody was counted."""
-    active, present = sizes.of(np.flatnonzero(sizes.present))
+    counted = np.flatnonzero(sizes.present)
+    active, present = sizes.of(counted)
     if (present < policy.least_group).any():
         raise GroupTooSmall(f"{what} has fewer than {policy.least_group} members")
-    if (100 * present < policy.coverage_percent * active).any():
-        raise CoverageTooLow(f"less than {policy.coverage_percent} % of {what}'s active roster reported")
+    low = 100 * present < coverage_percent[counted] * active
+    if low.any():
+        needed = coverage_percent[counted][low].max()
+        raise CoverageTooLow(f"less than {needed} % of {what}'s active roster reported")

@@ -20,6 +20,7 @@ WattsealError
 │   ├── PinnedOtherwise
 │   ├── GroupTooSmall
 │   ├── CoverageTooLow
+│   ├── MeterQuarantined      a total counts a meter that the operators put aside
 │   ├── GroupTooLarge
 │   ├── DominatedGroup
 │   ├── RosterChangeRefused
@@ -118,6 +119,10 @@ class GroupTooSmall(Refused):
 
 class CoverageTooLow(Refused):
     slug = "coverage-too-low"
+
+
+class MeterQuarantined(Refused):
+    slug = "meter-quarantined"
 
 
 class GroupTooLarge(Refused):
