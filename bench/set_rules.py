@@ -11,14 +11,13 @@ from statistics import median
 from tests.policy import naive
 
 from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
-from wattseal.policy.pack import trial_policy
-from wattseal.policy.sets import Day, Grant, permit_set
+from wattseal.policy.sets import Day, Grant, SizeRule, permit_set
 from wattseal.protocol.ids import MeterId
 
 LEAF, INNER, REGION = 20, 400, 16_000
 LIMIT_MS = 50
 EDGES = (0, 1_000, 2_000, 4_000, 100_000)
-POLICY = trial_policy()
+RULE, SHARE = SizeRule(15, 90), 15
 
 
 def main() -> None:
@@ -33,15 +32,15 @@ def _measure(meters: int, releases: int) -> None:
     sets = OpenedSets().after(*map(_opened, earlier))
 
     def ask() -> None:
-        after = permit_set(day, question, POLICY, REGION)
+        after = permit_set(day, question, RULE, REGION)
         after.atoms_since(day)
 
     def dominance() -> None:
-        check_dominance(_opened(question), sets, EDGES, POLICY.largest_share_percent)
+        check_dominance(_opened(question), sets, EDGES, SHARE)
 
     def plain() -> None:
-        naive.check_set(earlier, question, POLICY, REGION)
-        naive.check_dominance(_opened(question), map(_opened, earlier), EDGES, POLICY.largest_share_percent)
+        naive.check_set(earlier, question, RULE, REGION)
+        naive.check_dominance(_opened(question), map(_opened, earlier), EDGES, SHARE)
 
     ours = [_milliseconds(ask, 9), _milliseconds(dominance, 9)]
     ratio = sum(ours) / _milliseconds(plain, 1)

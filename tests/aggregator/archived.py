@@ -81,7 +81,7 @@ async def _fill(parts: Parts, tokens: dict[Scope, str]) -> None:
         for day in DAYS:
             window = f"/v1/regions/{REGION}/windows/{window_date(day)}"
             await post(Scope.OPERATOR, f"{window}/close", b"")
-            question = TotalQuestion(region=REGION, cohort=CohortId("town"), window=day)
+            question = TotalQuestion(purpose="research", region=REGION, cohort=CohortId("town"), window=day)
             await post(Scope.COLLECTOR, "/v1/totals", question.to_bytes())
         await post(Scope.COLLECTOR, "/v1/bills", _bill_question().to_bytes())
         for day in DAYS[:-1]:
@@ -91,6 +91,7 @@ async def _fill(parts: Parts, tokens: dict[Scope, str]) -> None:
 
 def _bill_question() -> BillQuestion:
     return BillQuestion(
+        purpose="billing",
         region=REGION,
         tariff=BASIC.fingerprint,
         mode=Mode.AMOUNT,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.aggregator.cycles import BASIC, END, MAY, ZONE, cycle_report
+from tests.policy.packs import flat
 from tests.policy.rosters import REGION, operator
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
@@ -14,7 +15,7 @@ from wattseal.aggregator.logs import bills_log
 from wattseal.aggregator.store import Entry, PutStatus, Store, embedded_url, open_store
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.registry import Registry
-from wattseal.policy.pack import trial_policy
+from wattseal.policy.levels import Levels
 from wattseal.protocol.billing import BillAnswer, BillQuestion, BillStatement, Cancels, Rebill, local_day
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.report import frame
@@ -22,7 +23,7 @@ from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
 
 LOG = bills_log(REGION)
-POLICY = trial_policy().model_copy(update={"least_group": 4})
+POLICY = flat(4)
 LONG_AFTER = END * 60.0 + 40 * 86_400
 
 
@@ -37,7 +38,7 @@ def door(known: Registry) -> Door:
 
 
 def worker(store: Store, known: Registry, now_s: float = LONG_AFTER) -> Billing:
-    return Billing(store, known, POLICY, operator("aggregator"), lambda: now_s, Days(store, known))
+    return Billing(store, known, POLICY, operator("aggregator"), lambda: now_s, Days(store, known, Levels(POLICY)))
 
 
 async def upload(store: Store, known: Registry, *bodies: bytes) -> list[Reason | PutStatus]:
@@ -69,6 +70,7 @@ def question(
         of_statement = Cancels(statement=cancels.digest(), release=bytes(32))
         rebills = [Rebill(meter=MeterId(meters[0]), cancels=of_statement)]
     fields: dict[str, Any] = {
+        "purpose": "billing",
         "region": REGION,
         "tariff": BASIC.fingerprint,
         "mode": Mode.AMOUNT,

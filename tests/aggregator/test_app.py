@@ -22,6 +22,7 @@ from wattseal.protocol.report import frame
 from wattseal.protocol.tariff.charges import Mode
 
 QUESTION = BillQuestion(
+    purpose="billing",
     region=REGION,
     tariff=BASIC.fingerprint,
     mode=Mode.AMOUNT,

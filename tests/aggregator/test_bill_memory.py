@@ -20,6 +20,7 @@ ROSTER = region(*(home(f"m{i}", tariff=FREE.name, channels=BOTH) for i in range(
 def answer(*meters: str, number: int = 0) -> tuple[BillStatement, bytes]:
     reports = tuple(SegmentReport(channel=channel, number=number) for channel in BOTH)
     statement = BillStatement(
+        purpose="billing",
         region=REGION,
         tariff=FREE.fingerprint,
         mode=Mode.AMOUNT,

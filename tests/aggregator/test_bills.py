@@ -75,6 +75,7 @@ async def test_the_statement(tmp_path: Path) -> None:
         await upload_of(store, known, "m0", "m1", "m2")
         _, statement = told(await worker(store, known).answer(question("m2", "m0", "m2")))
     assert statement == BillStatement(
+        purpose="billing",
         region=REGION,
         tariff=BASIC.fingerprint,
         mode=Mode.AMOUNT,

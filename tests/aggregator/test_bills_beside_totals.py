@@ -19,6 +19,7 @@ from wattseal.aggregator.totals import Totals
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.registry import Registry
+from wattseal.policy.levels import Levels
 from wattseal.protocol.errors import ShareTooLarge
 from wattseal.protocol.ids import Channel, CohortId, Kind, MeterId, RegionId, Suite, Window
 from wattseal.protocol.roster import Roster
@@ -49,6 +50,7 @@ def total_of(
     """An entry of the log of totals, as if such a total had been granted."""
     active = roster.active(CohortId(cohort), Channel.DELIVERED)
     statement = TotalStatement(
+        purpose="research",
         region=where,
         cohort=CohortId(cohort),
         channel=Channel.DELIVERED,
@@ -123,8 +125,8 @@ async def ask_total(store: Store, known: Registry, billing: Billing, window: Win
     sealed = bytes(MaskingParameters(DEFAULT_LAYOUTS[15]).ciphertext_bytes)
     await upload(store, known, *(cycle_report(sealed, meter=MeterId(meter), **daily) for meter in FOUR))
     await store.close(REGION, window, known.roster(REGION, window).fingerprint)
-    totals = Totals(store, known, door(known), POLICY, operator("aggregator"), billing, Days(store, known))
-    return await totals.answer(TotalQuestion(region=REGION, cohort=CohortId("town"), window=window))
+    totals = Totals(store, known, door(known), operator("aggregator"), billing, Days(store, known, Levels(POLICY)))
+    return await totals.answer(TotalQuestion(purpose="research", region=REGION, cohort=CohortId("town"), window=window))
 
 
 @pytest.mark.anyio

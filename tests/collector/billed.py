@@ -71,9 +71,10 @@ def plain_reads(part: BillSegment) -> Reads:
 
 
 def statement(of: Terms, segments: Iterable[BillSegment]) -> BillStatement:
-    question = of.question(REGION, {"m1": Account()})
+    question = of.question(REGION, {"m1": Account()}, "billing")
     ordered = tuple(sorted(segments, key=lambda one: (one.meter, one.start)))
-    asked = {name: getattr(question, name) for name in ("region", "tariff", "mode", "timezone", "first", "after")}
+    names = ("purpose", "region", "tariff", "mode", "timezone", "first", "after")
+    asked = {name: getattr(question, name) for name in names}
     return BillStatement(**asked, suite=2, key_id=7, roster_digest=bytes(32), segments=ordered)
 
 
@@ -107,7 +108,8 @@ def released(
     none = BillResult(values=(), opened=False)
     return BillRelease(
         statement=asked.to_bytes(),
-        purpose="billing",
+        policy=bytes(32),
+        unblinder_policy=bytes(32),
         results=tuple(none if part.meter in shut else result(of, asked, part) for part in asked.segments),
         flagged=flagged or (0,) * len(asked.segments),
         decryptor_head=head(Role.DECRYPTOR),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.policy.packs import flat
 from tests.policy.rosters import TODAY, TRUST, countersigned, operator, roster, row, rows_of
 from wattseal.collector.roster_check import check
 from wattseal.policy.pack import trial_policy
@@ -162,7 +163,7 @@ def test_other_changes(desk: Desk) -> None:
 
 def test_another_policy(desk: Desk) -> None:
     path = desk.file("roster.json", proposed(BEFORE).to_bytes())
-    report = check(path, None, None, trial_policy().model_copy(update={"name": "mine", "least_group": 14}))
+    report = check(path, None, None, flat(14).model_copy(update={"name": "mine"}))
     assert report["policy"] == "mine, totals of at least 14 meters"
     assert [row["never_opened"] for row in report["cohorts"]] == ["received", "received", ""]
 

@@ -55,12 +55,16 @@ def released_bytes(directory: Path, cohort: str) -> bytes:
     """The release as it came over the wire."""
     places = Places(directory)
     question = TotalQuestion(
-        region=RegionId("region-1"), cohort=CohortId(cohort), channel=Channel.DELIVERED, window=parse_window(DAY)
+        purpose="grid-planning",
+        region=RegionId("region-1"),
+        cohort=CohortId(cohort),
+        channel=Channel.DELIVERED,
+        window=parse_window(DAY),
     )
     with Client.of_directory(directory) as client:
         answer = client.answer(question)
     token = places.token(Role.UNBLINDER, Scope.COLLECTOR)
-    request = ReleaseRequest(purpose="grid-planning", answer=answer, unblinder_token=token)
+    request = ReleaseRequest(answer=answer, unblinder_token=token)
     with RoleClient(places.urls().decryptor, places.token(Role.DECRYPTOR, Scope.COLLECTOR)) as decryptor:
         return decryptor.post("/v1/releases", request)
 

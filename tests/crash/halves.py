@@ -95,6 +95,7 @@ class Halves:
 def ask(places: Places, day: date) -> Answer:
     """The answer that a running aggregator gives, kept for when it does not run."""
     question = TotalQuestion(
+        purpose="grid-planning",
         region=RegionId("region-1"),
         cohort=CohortId(COHORT),
         channel=Channel.DELIVERED,

@@ -70,7 +70,7 @@ def client(url: str) -> Iterator[RoleClient]:
 
 
 def test_a_message_goes_out_as_its_canonical_bytes(client: RoleClient) -> None:
-    question = TotalQuestion(region=REGION, cohort=CohortId("town"), window=TODAY)
+    question = TotalQuestion(purpose="research", region=REGION, cohort=CohortId("town"), window=TODAY)
     answer = client.post("/v1/echo", question)
     assert answer.decode().count("region") == 1
     assert b'"type":"application/json"' in answer

@@ -16,6 +16,7 @@ import numpy as np
 from nacl.signing import SigningKey
 from numpy.typing import NDArray
 
+from tests.policy.packs import flat
 from tests.policy.rosters import REGION, TRUST, countersigned, operator, published, roster, row
 from wattseal.cryptosystems.ckks.encryptor import MeterSealer
 from wattseal.cryptosystems.ckks.evaluator import bill_sums
@@ -36,7 +37,6 @@ from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
-from wattseal.policy.pack import trial_policy
 from wattseal.protocol.billing import (
     BillAnswer,
     BillPadGrant,
@@ -74,7 +74,7 @@ KEY = KeyNotice(key_id=1, suite=int(Suite.MASKING), public_key=b"", first_window
 BASIC, OTHER = packaged("E-1"), packaged("E-TOU-D")
 TOKEN = "the token of a collector"
 TOKENS = Tokens({hashlib.sha256(TOKEN.encode()).hexdigest(): Scope.COLLECTOR})
-POLICY = trial_policy().model_copy(update={"least_group": 4})
+POLICY = flat(4)
 ROOTS: dict[HalfRole, Root] = {
     Role.DECRYPTOR: Root(Secret(b"d" * 32), KEY.key_id),
     Role.UNBLINDER: Root(Secret(b"u" * 32), KEY.key_id),
@@ -110,7 +110,10 @@ class Careless:
         statement = BillStatement.from_bytes(BillPadRequest.from_bytes(request.body).approval.statement)
         numbers = b"".join(chain.from_iterable(self.choose(statement)))
         grant = BillPadGrant(
-            statement_digest=statement.digest(), numbers=numbers, head=head_of(Role.UNBLINDER, self.asked)
+            statement_digest=statement.digest(),
+            policy=POLICY.fingerprint,
+            numbers=numbers,
+            head=head_of(Role.UNBLINDER, self.asked),
         )
         return Envelope.issue(grant, operator("unblinder"))
 
@@ -150,6 +153,7 @@ class Run:
 
     def statement(self, *segments: BillSegment, **changes: Any) -> BillStatement:  # noqa: ANN401 - any field's value
         fields: dict[str, Any] = {
+            "purpose": PURPOSE,
             "region": REGION,
             "tariff": self.tariff.fingerprint,
             "mode": Mode.AMOUNT,
@@ -231,8 +235,8 @@ class Run:
         joined = list(chain.from_iterable(self.numbers(statement) if numbers is None else numbers))
         return BillAnswer.issue(statement, joined, (flagged,) * len(statement.segments), self.aggregator_key)
 
-    def ask(self, answer: BillAnswer, purpose: str = PURPOSE, seen: tuple[SignedHead, ...] = ()) -> BillsReleased:
-        request = BillReleaseRequest(purpose=purpose, answer=answer, unblinder_token=TOKEN, seen=seen)
+    def ask(self, answer: BillAnswer, seen: tuple[SignedHead, ...] = ()) -> BillsReleased:
+        request = BillReleaseRequest(answer=answer, unblinder_token=TOKEN, seen=seen)
         return self.service.bills.release(request)
 
     def release(self, statement: BillStatement, numbers: Numbers | None = None) -> list[BillResult]:
@@ -242,10 +246,9 @@ class Run:
     def aggregator_key(self) -> SigningKey:
         return operator("aggregator")
 
-    def pad_request(self, statement: BillStatement, purpose: str = PURPOSE, token: str = TOKEN) -> Envelope:
+    def pad_request(self, statement: BillStatement, token: str = TOKEN) -> Envelope:
         """As a decryptor that checks nothing would send it."""
         request = BillPadRequest(
-            purpose=purpose,
             approval=self.answer(statement, [[]] * len(statement.segments)).approval,
             token=token,
             head=self.decryptor.head(),

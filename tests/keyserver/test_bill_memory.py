@@ -47,7 +47,7 @@ def granted(half: Half, *statements: BillStatement) -> None:
 
 def remembered(half: Half, minutes: tuple[int, int], meter: str = "m0") -> dict[tuple[int, int], int]:
     """Results by cycle, as a memory tells that has just begun."""
-    days = Days(half.ledger, half.registry)
+    days = Days(half.ledger, half.registry, half.levels)
     memory = BillMemory(half.ledger, half.registry, BillRules(4), days).around(REGION, minutes)
     return {cycle: len(book.items) for cycle, book in memory.books(MeterId(meter), Channel.DELIVERED).items()}
 
@@ -99,6 +99,7 @@ def total(run: Run, *meters: str, window: int = DAY) -> TotalStatement:
     known = run.rosters[0]
     active = known.active(CohortId("town"), Channel.DELIVERED)
     return TotalStatement(
+        purpose="research",
         region=REGION,
         cohort=CohortId("town"),
         channel=Channel.DELIVERED,
@@ -134,13 +135,13 @@ def test_a_total_that_would_give_a_bill_away(tmp_path: Path) -> None:
     with neighborhood(tmp_path) as (run, odd, usual):
         everybody = total(run, *run.rosters[0].by_meter)
         for half in (run.decryptor, run.unblinder):
-            half.permit(everybody, "research")
+            half.permit(everybody)
             granted(half, odd)
-            half.permit(everybody, "research")
+            half.permit(everybody)
             granted(half, usual)
             with pytest.raises(ShareTooLarge, match="neighbors' results"):
-                half.permit(everybody, "research")
-            half.permit(total(run, *run.rosters[0].by_meter, window=END // MINUTES_PER_DAY + 1), "research")
+                half.permit(everybody)
+            half.permit(total(run, *run.rosters[0].by_meter, window=END // MINUTES_PER_DAY + 1))
 
 
 def test_a_bill_that_a_total_would_give_away(tmp_path: Path) -> None:
@@ -148,27 +149,27 @@ def test_a_bill_that_a_total_would_give_away(tmp_path: Path) -> None:
     with neighborhood(tmp_path) as (run, odd, usual):
         everybody = tuple(run.rosters[0].by_meter)
         for half, window in ((run.decryptor, DAY), (run.unblinder, (END - 1) // MINUTES_PER_DAY)):
-            half.bills.permit(odd, PURPOSE)
+            half.bills.permit(odd)
             granted(half, odd)
-            half.bills.permit(usual, PURPOSE)
+            half.bills.permit(usual)
             intend(half, total(run, *everybody, window=START // MINUTES_PER_DAY - 1))
-            half.bills.permit(usual, PURPOSE)
+            half.bills.permit(usual)
             intend(half, total(run, *everybody, window=window))
             with pytest.raises(ShareTooLarge, match="neighbors' results"):
-                half.bills.permit(usual, PURPOSE)
+                half.bills.permit(usual)
 
 
 def test_a_meter_that_missed_the_total_is_in_no_atom_of_it(tmp_path: Path) -> None:
     with neighborhood(tmp_path, count=10) as (run, odd, usual):
         others = [meter for meter in run.rosters[0].by_meter if meter != "m0"]
         intend(run.unblinder, total(run, *others))
-        run.unblinder.bills.permit(odd, PURPOSE)
+        run.unblinder.bills.permit(odd)
         granted(run.unblinder, odd)
-        run.unblinder.bills.permit(usual, PURPOSE)
+        run.unblinder.bills.permit(usual)
         granted(run.unblinder, usual)
-        run.unblinder.permit(total(run, *others, window=DAY + 1), "research")
+        run.unblinder.permit(total(run, *others, window=DAY + 1))
         with pytest.raises(ShareTooLarge):
-            run.unblinder.permit(total(run, "m0", *others, window=DAY + 2), "research")
+            run.unblinder.permit(total(run, "m0", *others, window=DAY + 2))
 
 
 def test_a_total_that_was_granted_stays_granted(tmp_path: Path) -> None:
@@ -177,9 +178,9 @@ def test_a_total_that_was_granted_stays_granted(tmp_path: Path) -> None:
         everybody = tuple(run.rosters[0].by_meter)
         intend(run.decryptor, total(run, *everybody))
         granted(run.decryptor, odd, usual)
-        run.decryptor.permit(total(run, *everybody), "research")
+        run.decryptor.permit(total(run, *everybody))
         with pytest.raises(ShareTooLarge):
-            run.decryptor.permit(total(run, *everybody, window=DAY + 1), "research")
+            run.decryptor.permit(total(run, *everybody, window=DAY + 1))
 
 
 def intend(half: Half, statement: TotalStatement) -> None:
@@ -204,6 +205,6 @@ def test_bills_are_no_totals_of_a_day(tmp_path: Path) -> None:
     """The dominance test does not look at them."""
     with running(tmp_path) as run:
         run.release(run.of("m0"))
-        for window in run.decryptor.bills.permit(run.of("m0"), PURPOSE).windows:
+        for window in run.decryptor.bills.permit(run.of("m0")).windows:
             assert run.decryptor.ledger.opened_of(Channel.DELIVERED, Window(window)) == []
             assert run.decryptor.ledger.statements_of(Channel.DELIVERED, Window(window)) == []

@@ -56,22 +56,22 @@ HOURS = (END - START) // 60
 SELECTOR = tariff(SeriesCharge(name="Event", start=START, step_minutes=60, prices=(*[200_000] * 5, *[0] * (HOURS - 5))))
 """A price for five hours of the cycle."""
 
-Ask = Callable[[Run, BillStatement, str], object]
+Ask = Callable[[Run, BillStatement], object]
 
 
-def of_decryptor(run: Run, statement: BillStatement, purpose: str) -> object:
+def of_decryptor(run: Run, statement: BillStatement) -> object:
     """The decryptor, beside an unblinder that would grant everything and is not even asked."""
     careless = Careless(run.pads)
     run.service = DecryptorService(run.decryptor, careless)
     try:
-        return run.ask(run.answer(statement, [[]]), purpose)
+        return run.ask(run.answer(statement, [[]]))
     finally:
         assert careless.asked == 0
 
 
-def of_unblinder(run: Run, statement: BillStatement, purpose: str) -> object:
+def of_unblinder(run: Run, statement: BillStatement) -> object:
     """The unblinder, asked by a decryptor that checks nothing."""
-    return run.granting.grant_bills(run.pad_request(statement, purpose))
+    return run.granting.grant_bills(run.pad_request(statement))
 
 
 HALVES = pytest.mark.parametrize(
@@ -89,16 +89,15 @@ def granted_before(run: Run, role: Role, *statements: BillStatement) -> None:
         half_of(run, role).ledger.intend_bills(digest, statement.to_bytes(), statement.region, cycle, PURPOSE)
 
 
-def refused(
-    run: Run, role: Role, ask: Ask, statement: BillStatement, error: type[Refused], purpose: str = PURPOSE
-) -> None:
+def refused(run: Run, role: Role, ask: Ask, statement: BillStatement, error: type[Refused]) -> None:
     """Recorded by the statement's digest, and nothing else happens; no meter is named."""
     before = len(entries(half_of(run, role)))
     with pytest.raises(error) as caught:
-        ask(run, statement, purpose)
+        ask(run, statement)
     [entry] = entries(half_of(run, role))[before:]
     assert entry.kind == "refusal"
-    about = {"statement": statement.digest().hex(), "region": REGION, "purpose": purpose, "reason": error.slug}
+    about = {"statement": statement.digest().hex(), "region": REGION, "purpose": statement.purpose}
+    about["reason"] = error.slug
     assert {**about, "times": 1} == {name: value for name, value in json.loads(entry.body).items() if name != "at"}
     assert not any(segment.meter in str(caught.value) for segment in statement.segments)
 
@@ -106,7 +105,7 @@ def refused(
 @HALVES
 def test_a_purpose_that_the_policy_does_not_know(tmp_path: Path, role: Role, ask: Ask) -> None:
     with running(tmp_path) as run:
-        refused(run, role, ask, run.of("m0"), PurposeNotPermitted, "curiosity")
+        refused(run, role, ask, run.of("m0", purpose="curiosity"), PurposeNotPermitted)
 
 
 @HALVES
@@ -193,7 +192,7 @@ def test_what_is_rejected_leaves_no_trace(
 ) -> None:
     with running(tmp_path) as run:
         with pytest.raises(error):
-            ask(run, run.of("m0", **changes), PURPOSE)
+            ask(run, run.of("m0", **changes))
         assert kinds(half_of(run, role)) == []
 
 
@@ -204,7 +203,7 @@ def test_a_statement_that_the_aggregator_did_not_sign(tmp_path: Path, role: Role
         forged = BillAnswer.issue(statement, [], (0,), SigningKey.generate())
         run.answer = lambda *_: forged  # type: ignore[method-assign]
         with pytest.raises(SignatureInvalid):
-            ask(run, statement, PURPOSE)
+            ask(run, statement)
         assert kinds(half_of(run, role)) == []
 
 
@@ -243,10 +242,10 @@ def test_the_unblinder_grants_the_same_again(tmp_path: Path) -> None:
     """And writes no new entry."""
     with running(tmp_path) as run:
         statement = run.of("m0", "m1")
-        first = of_unblinder(run, statement, PURPOSE)
+        first = of_unblinder(run, statement)
         assert isinstance(first, Envelope)
-        again = of_unblinder(run, statement, "research")
+        again = of_unblinder(run, statement)
         assert isinstance(again, Envelope)
         assert kinds(run.unblinder) == ["intent"]
     with running(tmp_path, rosters=[homes()], cycle=MAY) as run:
-        assert of_unblinder(run, statement, PURPOSE) == again
+        assert of_unblinder(run, statement) == again

@@ -34,7 +34,7 @@ def ask(
     numbers = run.numbers(statement)
     for segment in numbers[:spoiled]:
         segment[0] = segment[1]
-    request = BillReleaseRequest(purpose=PURPOSE, answer=run.answer(statement, numbers), unblinder_token=TOKEN)
+    request = BillReleaseRequest(answer=run.answer(statement, numbers), unblinder_token=TOKEN)
     headers = {"Authorization": f"Bearer {token}"}
     return http.post("/v1/bill-releases", content=request.to_bytes(), headers=headers)
 

@@ -13,6 +13,7 @@ from tests.keyserver.bill_run import (
     END,
     MAY,
     OTHER,
+    POLICY,
     START,
     Careless,
     Run,
@@ -23,6 +24,7 @@ from tests.keyserver.bill_run import (
     region,
     running,
 )
+from tests.policy import packs
 from tests.policy.rosters import digest, row
 from tests.protocol.tariff.samples import TWO_SEASONS, flat, peak, tariff, tiered
 from wattseal.keyserver.decryptor import DecryptorService
@@ -147,22 +149,41 @@ def test_the_same_statement_gets_the_same_bytes(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         statement = run.of("m0", "m1")
         first = run.ask(run.answer(statement, flagged=7))
-        assert (first.failed, opened(first).flagged, opened(first).purpose) == (0, (7, 7), "billing")
+        assert (first.failed, opened(first).flagged) == (0, (7, 7))
         run.service = DecryptorService(run.decryptor, Silent())
         assert run.ask(run.answer(statement, spoiled(run, statement, 0))) == first
         before = kinds(run.decryptor), kinds(run.unblinder)
     with running(tmp_path, lambda _: Careless(lambda _: [])) as run:
-        assert run.ask(run.answer(statement), purpose="research") == first
+        assert run.ask(run.answer(statement)) == first
         assert (kinds(run.decryptor), kinds(run.unblinder)) == before == (["intent", "attempt", "release"], ["intent"])
 
 
 def test_a_finished_release_has_a_permitted_purpose_too(tmp_path: Path) -> None:
+    """After the pack has lost it, and so does what was released asked for another."""
     with running(tmp_path) as run:
         answer = run.answer(run.of("m0"))
         run.ask(answer)
         with pytest.raises(PurposeNotPermitted):
-            run.ask(answer, purpose="curiosity")
-        assert kinds(run.decryptor) == ["intent", "attempt", "release", "refusal"]
+            run.ask(run.answer(run.of("m0", purpose="curiosity")))
+        run.decryptor.policy = packs.flat(4, purposes=["research"])
+        with pytest.raises(PurposeNotPermitted):
+            run.ask(answer)
+        assert kinds(run.decryptor) == ["intent", "attempt", "release", "refusal", "refusal"]
+
+
+def test_another_purpose_is_another_statement_about_the_same_items(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        first, second = run.of("m0"), run.of("m0", purpose="research")
+        assert run.release(first) == run.release(second) == run.expected(first)
+        assert kinds(run.unblinder) == ["intent", "intent"]
+        assert [one.item(one.segments[0]) for one in (first, second)].count(first.item(first.segments[0])) == 2
+
+
+def test_a_release_names_the_pack_of_each_half(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.unblinder.policy = packs.flat(3)
+        release = opened(run.ask(run.answer(run.of("m0"))))
+        assert (release.policy, release.unblinder_policy) == (POLICY.digest(), packs.flat(3).digest())
 
 
 def test_a_release_carries_both_heads(tmp_path: Path) -> None:

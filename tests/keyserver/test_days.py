@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.aggregator.cycles import FIRST, KEY, home, region, registry
+from tests.policy.packs import flat
 from tests.policy.rosters import REGION
 from wattseal.edge.registry import Registry
 from wattseal.keyserver import days as module
 from wattseal.keyserver.days import Days, Histogram, opened_sets
 from wattseal.keyserver.ledger import Ledger
 from wattseal.policy.dominance import Opened
-from wattseal.policy.sets import Day
+from wattseal.policy.levels import Granted, Levels
 from wattseal.protocol.ids import Channel, CohortId, MeterId, Window
 from wattseal.protocol.statement import TotalStatement, positions_to_bits
 
 ROSTER = region(*(home(f"m{number}", cohort=f"town/{'ab'[number // 3]}") for number in range(6)))
 TODAY = Window(FIRST + 3)
+LEVELS = Levels(flat())
 A, B = (frozenset(MeterId(f"m{number}") for number in numbers) for numbers in ((0, 1, 2), (3, 4, 5)))
 
 
@@ -35,6 +37,7 @@ def known(tmp_path: Path) -> Registry:
 def intend(ledger: Ledger, cohort: str, window: Window = TODAY, channel: Channel = Channel.DELIVERED) -> None:
     count = len(ROSTER.active(CohortId(cohort), Channel.DELIVERED))
     statement = TotalStatement(
+        purpose="research",
         region=REGION,
         cohort=CohortId(cohort),
         channel=Channel.DELIVERED,
@@ -48,12 +51,12 @@ def intend(ledger: Ledger, cohort: str, window: Window = TODAY, channel: Channel
     ledger.intend(statement.digest(), statement.to_bytes(), channel, window, "research")
 
 
-def atoms(day: Day) -> set[frozenset[MeterId]]:
-    return {atom.present for atom in day.atoms()}
+def atoms(granted: Granted) -> set[frozenset[MeterId]]:
+    return {atom.present for atom in granted.day.atoms()}
 
 
 def test_a_day_is_as_the_ledger_has_it_at_each_look(ledger: Ledger, known: Registry) -> None:
-    days = Days(ledger, known)
+    days = Days(ledger, known, LEVELS)
     assert atoms(days.at(Channel.DELIVERED, TODAY)) == set()
     intend(ledger, "town")
     first = days.at(Channel.DELIVERED, TODAY)
@@ -65,12 +68,12 @@ def test_a_day_is_as_the_ledger_has_it_at_each_look(ledger: Ledger, known: Regis
 
 
 def test_days_and_channels_are_apart_and_share_an_index(ledger: Ledger, known: Registry) -> None:
-    days = Days(ledger, known)
+    days = Days(ledger, known, LEVELS)
     intend(ledger, "town")
     intend(ledger, "town/b", Window(TODAY + 1))
     today, tomorrow = (days.at(Channel.DELIVERED, Window(TODAY + later)) for later in (0, 1))
     assert (atoms(today), atoms(tomorrow)) == ({A | B}, {B})
-    assert today.index is tomorrow.index
+    assert today.day.index is tomorrow.day.index
     assert atoms(days.at(Channel.RECEIVED, TODAY)) == set()
 
 
@@ -78,7 +81,7 @@ def test_a_day_that_was_forgotten_is_read_again(
     ledger: Ledger, known: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_DAYS", 2)
-    days = Days(ledger, known)
+    days = Days(ledger, known, LEVELS)
     intend(ledger, "town/a")
     first = days.at(Channel.DELIVERED, TODAY)
     for later in (1, 2):
@@ -91,13 +94,20 @@ def test_a_day_that_was_forgotten_is_read_again(
 
 
 def test_what_was_opened_is_as_the_ledger_has_it(ledger: Ledger) -> None:
-    sets = opened_sets(ledger)
+    sets = opened_sets(ledger, LEVELS)
     whole = Opened(A | B, (6,), 60)
     part = Opened(A, (3,), 50)
     for opened in (whole, part):
         found = sets.at(Channel.DELIVERED, TODAY)
-        told = [content.total for content in found.told_by(opened)]
-        body = Histogram(members=tuple(sorted(opened.members)), buckets=opened.buckets, total=opened.total)
+        told = [content.total for content in found.everything.told_by(opened)]
+        body = Histogram(
+            members=tuple(sorted(opened.members)),
+            buckets=opened.buckets,
+            total=opened.total,
+            classes=("residential",),
+            purpose="research",
+            interval_minutes=15,
+        )
         ledger.finish(opened.total.to_bytes(32), b"", Channel.DELIVERED, TODAY, b"", body.to_bytes(), [])
     assert told == [50, 50, 60, 10]
     assert sets.at(Channel.DELIVERED, Window(TODAY + 1)) is not found

@@ -8,6 +8,7 @@ import pytest
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.meter_sim.sources import SourceSettings, neighbor_reads, open_source
 from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
+from wattseal.policy.limits import limits_of
 from wattseal.policy.pack import trial_policy
 from wattseal.protocol.ids import Channel, MeterId
 
@@ -38,7 +39,8 @@ def test_neighbors_are_there_exactly_where_the_files_are() -> None:
 
 
 def test_a_household_and_its_neighbors_are_a_group_that_the_trial_policy_opens_all_year() -> None:
-    edges, share = DEFAULT_LAYOUTS[30].upper_edges, trial_policy().largest_share_percent
+    edges = DEFAULT_LAYOUTS[30].upper_edges
+    share = limits_of(trial_policy(), "grid-planning", 30).share_of("residential")
     for (day,) in open_source(YEAR).days():
         energies = day.wh.sum(axis=1)
         buckets = np.bincount(np.searchsorted(edges, energies), minlength=len(edges))

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from wattseal.policy.dominance import Opened
-from wattseal.policy.pack import Policy
-from wattseal.policy.sets import Atom, Grant
+from wattseal.policy.sets import Atom, Grant, SizeRule
 from wattseal.protocol.errors import (
     CoverageTooLow,
     DominatedGroup,
@@ -36,7 +35,7 @@ def atoms(grants: Sequence[Grant]) -> list[Atom]:
     ]
 
 
-def check_set(grants: Sequence[Grant], question: Grant, policy: Policy, largest_group: int) -> None:
+def check_set(grants: Sequence[Grant], question: Grant, rule: SizeRule, largest_group: int) -> None:
     """Raises what `permit_set` would after these grants, or another for the same atoms."""
     if not question.members:
         raise NobodyReported("")
@@ -47,13 +46,13 @@ def check_set(grants: Sequence[Grant], question: Grant, policy: Policy, largest_
         raise PinnedOtherwise("")
     for atom in [Atom(question.active, frozenset(question.members)), *atoms([*grants, question])]:
         if atom.present:
-            _check_size(atom, policy)
+            _check_size(atom, rule)
 
 
-def _check_size(atom: Atom, policy: Policy) -> None:
-    if len(atom.present) < policy.least_group:
+def _check_size(atom: Atom, rule: SizeRule) -> None:
+    if len(atom.present) < rule.least_group:
         raise GroupTooSmall("")
-    if 100 * len(atom.present) < policy.coverage_percent * len(atom.active):
+    if 100 * len(atom.present) < rule.coverage_percent * len(atom.active):
         raise CoverageTooLow("")
 
 

@@ -83,6 +83,7 @@ def bills(
 ) -> Bills:
     known = rosters or (homes(tariff=tariff),)
     fields: dict[str, Any] = {
+        "purpose": "billing",
         "region": REGION,
         "tariff": tariff.fingerprint,
         "mode": Mode.AMOUNT,

@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.policy.packs import flat
 from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, rows_of
-from tests.policy.trees import policy
+from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import NO_MEASURES, Measures
-from wattseal.policy.questions import grant_of, permit_total
-from wattseal.policy.sets import Atom, Day
+from wattseal.policy.meter_index import NO_METERS
+from wattseal.policy.questions import permit_total, question_of
+from wattseal.policy.sets import Atom
 from wattseal.protocol.errors import (
     Contradiction,
     CoverageTooLow,
@@ -24,11 +26,13 @@ BOTH = (Channel.DELIVERED, Channel.RECEIVED)
 SUN = [row(f"s{number:04}", "town/b", BOTH) for number in range(20)]
 ROSTER = roster([*rows_of("town/a", 20), *SUN])
 KEY = notice(TODAY, TODAY + 30)
+NOTHING = Granted.none(Levels(flat()), NO_METERS)
 
 
 def statement(**changes: object) -> TotalStatement:
     everybody = positions_to_bits(range(20), 20)
     good = TotalStatement(
+        purpose="research",
         region=REGION,
         cohort=CohortId("town/a"),
         channel=Channel.DELIVERED,
@@ -43,20 +47,20 @@ def statement(**changes: object) -> TotalStatement:
 
 
 def permit(
-    asked: TotalStatement, day: Day | None = None, largest_group: int = 16_384, measures: Measures = NO_MEASURES
-) -> Day:
-    return permit_total(asked, ROSTER, KEY, Day() if day is None else day, policy(), measures, largest_group)
+    asked: TotalStatement, granted: Granted = NOTHING, largest_group: int = 16_384, measures: Measures = NO_MEASURES
+) -> Granted:
+    return permit_total(asked, ROSTER, KEY, granted, measures, largest_group)
 
 
 def test_a_statement_in_order() -> None:
-    day, grant = permit(statement()), grant_of(statement(), ROSTER)
+    day, grant = permit(statement()).day, question_of(statement(), ROSTER).grant
     assert day.pins == grant.members
     assert day.atoms() == [Atom(grant.active, frozenset(grant.members))]
 
 
 def test_the_same_statement_again() -> None:
     day = permit(statement())
-    assert permit(statement(), day) is day
+    assert permit(statement(), day).day is day.day
 
 
 @pytest.mark.parametrize(
@@ -77,12 +81,12 @@ def test_another_roster_suite_layout_or_window(change: dict[str, object], reason
 def test_a_key_of_another_suite() -> None:
     other = KEY.model_copy(update={"suite": int(Suite.INSECURE_PAILLIER_2048)})
     with pytest.raises(Contradiction, match="suite or layout"):
-        permit_total(statement(), ROSTER, other, Day(), policy(), NO_MEASURES, 16_384)
+        permit_total(statement(), ROSTER, other, NOTHING, NO_MEASURES, 16_384)
 
 
 @pytest.mark.parametrize("window", [TODAY, TODAY + 30])
 def test_both_ends_of_the_key_window(window: int) -> None:
-    assert len(permit(statement(window=window)).atoms()) == 1
+    assert len(permit(statement(window=window)).day.atoms()) == 1
 
 
 def test_another_functional() -> None:
@@ -132,11 +136,11 @@ def test_a_channel_that_nobody_of_the_cohort_has() -> None:
 
 def test_only_meters_with_the_channel_are_active() -> None:
     asked = statement(cohort=CohortId("town"), channel=Channel.RECEIVED)
-    grant = grant_of(asked, ROSTER)
+    grant = question_of(asked, ROSTER).grant
     assert grant.active == grant.members.keys() == {row.meter for row in SUN}
 
 
 def test_members_keep_their_numbers() -> None:
-    grant = grant_of(statement(numbers=((2, 3),)), ROSTER)
+    grant = question_of(statement(numbers=((2, 3),)), ROSTER).grant
     assert grant.members[MeterId("m0002")] == 3
     assert sum(grant.members.values()) == 3

@@ -5,10 +5,13 @@ from functools import reduce
 import pytest
 
 from tests.policy.measures import quarantine, waiver
+from tests.policy.packs import flat
 from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row
 from tests.policy.test_sets import LARGEST, TRIAL
 from tests.policy.trees import Meters, grant, meters
+from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import Measures
+from wattseal.policy.meter_index import NO_METERS
 from wattseal.policy.questions import permit_total
 from wattseal.policy.sets import Day, Grant, Waived, permit_set
 from wattseal.protocol.errors import CoverageTooLow, GroupTooSmall, MeterQuarantined, PinnedOtherwise
@@ -103,13 +106,15 @@ class TestAtoms:
 
 ROWS = [row(f"m{number:02}", f"town/{'ab'[number // 20]}", tuple(Channel)) for number in range(40)]
 ROSTER, KEY = roster(ROWS), notice(TODAY, TODAY + 30)
+NOTHING = Granted.none(Levels(flat()), NO_METERS)
 
 
 def permit(
     members: int, *waivers: Waiver, quarantined: frozenset[MeterId] = frozenset(), cohort: str = "town/a"
-) -> Day:
+) -> Granted:
     count = len(ROSTER.active(CohortId(cohort), Channel.DELIVERED))
     statement = TotalStatement(
+        purpose="research",
         region=REGION,
         cohort=CohortId(cohort),
         channel=Channel.DELIVERED,
@@ -120,7 +125,7 @@ def permit(
         roster_digest=ROSTER.fingerprint,
         members=positions_to_bits(range(members), count),
     )
-    return permit_total(statement, ROSTER, KEY, Day(), TRIAL, Measures(waivers, quarantined), LARGEST)
+    return permit_total(statement, ROSTER, KEY, NOTHING, Measures(waivers, quarantined), LARGEST)
 
 
 class TestStatements:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from wattseal.policy.pack import Policy
-from wattseal.policy.sets import Grant
+from wattseal.policy.sets import Grant, SizeRule
 from wattseal.protocol.ids import MeterId
 
 Meters = frozenset[MeterId]
@@ -18,15 +17,8 @@ def grant(active: Iterable[MeterId], members: Iterable[MeterId], number: int = 0
     return Grant(frozenset(active), dict.fromkeys(members, number))
 
 
-def policy(least_group: int = 15, coverage_percent: int = 90, largest_share_percent: int = 15) -> Policy:
-    return Policy(
-        version=1,
-        name="test",
-        least_group=least_group,
-        coverage_percent=coverage_percent,
-        largest_share_percent=largest_share_percent,
-        purposes=("research",),
-    )
+def policy(least_group: int = 15, coverage_percent: int = 90) -> SizeRule:
+    return SizeRule(least_group, coverage_percent)
 
 
 def regular_tree(leaves: int, leaf_size: int, branching: int) -> list[Meters]:

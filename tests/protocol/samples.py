@@ -113,6 +113,7 @@ def signed_roster() -> SignedRoster:
 def statement(**changes: Any) -> TotalStatement:  # noqa: ANN401 - any field's value
     """Over the ten meters of `roster()`: all but the last, the third at number 2."""
     fields: dict[str, Any] = {
+        "purpose": "grid-planning",
         "region": RegionId("north"),
         "cohort": CohortId("town"),
         "channel": Channel.DELIVERED,
@@ -138,7 +139,8 @@ def head(role: HalfRole, counter: int = 5) -> Envelope:
 def release(**changes: Any) -> Release:  # noqa: ANN401 - any field's value
     fields: dict[str, Any] = {
         "statement": statement().to_bytes(),
-        "purpose": "grid-planning",
+        "policy": bytes(range(32)),
+        "unblinder_policy": bytes(32),
         "unit": Unit.WH,
         "reads": (1500, 0, 2**40),
         "members": 9,
@@ -174,7 +176,6 @@ def enrolment(**changes: Any) -> Enrolment:  # noqa: ANN401 - any field's value
 
 def pad_request(*seen: Envelope) -> PadRequest:
     return PadRequest(
-        purpose="billing",
         approval=answer().approval,
         check_key_id=b"check key's name",
         token="t",
@@ -188,6 +189,7 @@ def bill_statement(**changes: Any) -> BillStatement:  # noqa: ANN401 - any field
     start, end = Cycle(date(2026, 3, 1), date(2026, 4, 1), "America/Los_Angeles").minutes
     reports = (SegmentReport(channel=Channel.DELIVERED, number=0), SegmentReport(channel=Channel.RECEIVED, number=2))
     fields: dict[str, Any] = {
+        "purpose": "billing",
         "region": RegionId("north"),
         "tariff": bytes(32),
         "mode": Mode.AMOUNT,
@@ -212,7 +214,8 @@ def bill_answer() -> BillAnswer:
 def bill_release() -> BillRelease:
     return BillRelease(
         statement=bill_statement().to_bytes(),
-        purpose="billing",
+        policy=bytes(32),
+        unblinder_policy=bytes(32),
         results=(BillResult(values=(-1250, 431_000), opened=True), BillResult(values=(), opened=False)),
         flagged=(0, 3),
         decryptor_head=head(Role.DECRYPTOR),
@@ -226,16 +229,16 @@ ONE_OF_EACH = (
     roster(),
     signed_roster(),
     SignedRoster.issue(roster(), signing_key("utility")),
-    TotalQuestion(region=RegionId("north"), cohort=CohortId("town"), window=WINDOW),
+    TotalQuestion(purpose="grid-planning", region=RegionId("north"), cohort=CohortId("town"), window=WINDOW),
     statement(),
     answer(),
     answer().approval,
     Envelope.issue(key_notice(), signing_key("decryptor")),
     Head(role=Role.DECRYPTOR, counter=0, hash=bytes(32)),
-    ReleaseRequest(purpose="billing", answer=answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
+    ReleaseRequest(answer=answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
     pad_request(),
     SeenHeads(heads=(head(Role.UNBLINDER),)),
-    PadGrant(statement_digest=statement().digest(), pad_sum=b"sum", head=head(Role.UNBLINDER)),
+    PadGrant(statement_digest=statement().digest(), policy=bytes(32), pad_sum=b"sum", head=head(Role.UNBLINDER)),
     release(),
     key_notice(),
     MeterKeysOfHalf(meter=MeterId("m-000"), meter_key=bytes(32), check_keys={"2026-03": bytes(32)}),
@@ -243,6 +246,7 @@ ONE_OF_EACH = (
     enrolment(),
     EnrolmentRequest(region=RegionId("north"), key_id=7, window=WINDOW, months=("2026-03", "2026-04")),
     BillQuestion(
+        purpose="billing",
         region=RegionId("north"),
         tariff=bytes(32),
         mode=Mode.DETERMINANTS,
@@ -259,9 +263,11 @@ ONE_OF_EACH = (
     bill_statement().segments[0].reports[0],
     bill_answer(),
     bill_answer().approval,
-    BillReleaseRequest(purpose="billing", answer=bill_answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
-    BillPadRequest(purpose="billing", approval=bill_answer().approval, token="t", head=head(Role.DECRYPTOR)),
-    BillPadGrant(statement_digest=bill_statement().digest(), numbers=bytes(28), head=head(Role.UNBLINDER)),
+    BillReleaseRequest(answer=bill_answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
+    BillPadRequest(approval=bill_answer().approval, token="t", head=head(Role.DECRYPTOR)),
+    BillPadGrant(
+        statement_digest=bill_statement().digest(), policy=bytes(32), numbers=bytes(28), head=head(Role.UNBLINDER)
+    ),
     bill_release(),
     bill_release().results[0],
 )

@@ -98,6 +98,7 @@ rows = st.builds(
 )
 statements = st.builds(
     statement,
+    purpose=st.from_regex(r"\A[a-z][a-z0-9-]{0,39}\Z"),
     suite=st.integers(0, 255),
     key_id=st.integers(1, 2**32 - 1),
     layout_id=st.binary(min_size=8, max_size=8),
@@ -108,7 +109,6 @@ statements = st.builds(
 releases = st.builds(
     release,
     statement=st.binary(),
-    purpose=st.from_regex(r"\A[a-z][a-z0-9-]{0,39}\Z"),
     reads=st.lists(numbers).map(tuple),
     members=st.integers(1, 16_384),
 )
@@ -224,9 +224,9 @@ def test_a_duplicate_key_is_rejected() -> None:
 
 
 def test_a_missing_default_is_rejected() -> None:
-    question = TotalQuestion.parse(b'{"region":"r","cohort":"town","window":1}')
+    question = TotalQuestion.parse(b'{"purpose":"p","region":"r","cohort":"town","window":1}')
     assert question.channel is Channel.DELIVERED
-    assert_rejected(TotalQuestion, b'{"cohort":"town","region":"r","window":1}')
+    assert_rejected(TotalQuestion, b'{"cohort":"town","purpose":"p","region":"r","window":1}')
 
 
 def test_text_beyond_ascii_is_escaped() -> None:

@@ -58,11 +58,8 @@ def test_a_half_cannot_sign_a_head_in_the_name_of_the_other() -> None:
         {"members": 16_385},
         {"flagged": [-1]},
         {"flagged": [2**63]},
-        {"purpose": ""},
-        {"purpose": "Billing"},
-        {"purpose": "billing\n"},
-        {"purpose": "-billing"},
-        {"purpose": "b" * 41},
+        {"policy": "AA"},
+        {"unblinder_policy": None},
         {"version": 2},
         {"decryptor_head": None},
     ],
@@ -81,9 +78,9 @@ def test_heads_are_of_the_two_halves(role: object) -> None:
 
 def test_requests_carry_a_bounded_number_of_heads() -> None:
     seen = head(Role.DECRYPTOR)
-    ask = ReleaseRequest(purpose="billing", answer=answer(), unblinder_token="t", seen=(seen,) * 2)
+    ask = ReleaseRequest(answer=answer(), unblinder_token="t", seen=(seen,) * 2)
     pads = pad_request(seen, seen, seen)
-    grant = PadGrant(statement_digest=statement().digest(), pad_sum=b"", head=seen, seen=(seen,))
+    grant = PadGrant(statement_digest=statement().digest(), policy=bytes(32), pad_sum=b"", head=seen, seen=(seen,))
     for message in (ask, pads, grant):
         heads = [json.loads(seen.to_bytes())] * (len(message.seen) + 1)
         with pytest.raises(MalformedMessage, match="seen: Tuple should have at most"):
@@ -102,12 +99,12 @@ def test_a_pad_request_holds_no_ciphertext() -> None:
     pads = pad_request()
     assert to_base64(answer().ciphertext).encode() not in pads.to_bytes()
     assert to_base64(answer().ciphertext).encode() in answer().to_bytes()
-    assert set(PadRequest.model_fields) == {"purpose", "approval", "check_key_id", "token", "head", "seen"}
+    assert set(PadRequest.model_fields) == {"approval", "check_key_id", "token", "head", "seen"}
     assert set(type(pads.approval).model_fields) == {"statement", "payload_digest", "signature"}
 
 
 def test_a_pad_sum_is_at_most_64_kib() -> None:
-    grant = PadGrant(statement_digest=bytes(32), pad_sum=bytes(1 << 16), head=head(Role.UNBLINDER))
+    grant = PadGrant(statement_digest=bytes(32), policy=bytes(32), pad_sum=bytes(1 << 16), head=head(Role.UNBLINDER))
     assert PadGrant.from_bytes(grant.to_bytes()) == grant
     with pytest.raises(MalformedMessage, match="PadGrant: pad_sum"):
         PadGrant.from_bytes(changed(grant, pad_sum="AAAA" * 21_846))

@@ -89,6 +89,7 @@ class RogueAggregator:
         active = roster.active(CohortId(cohort), Channel.DELIVERED)
         chosen = [place for place, meter in enumerate(active) if members is None or meter in members]
         fields: dict[str, Any] = {
+            "purpose": PURPOSE,
             "region": roster.region,
             "cohort": CohortId(cohort),
             "channel": Channel.DELIVERED,
@@ -119,14 +120,13 @@ class RogueDecryptor:
     collector_token: str
     check_key_ids: Callable[[], Mapping[str, bytes]]
 
-    def pads(self, answer: Answer, purpose: str = PURPOSE) -> int:
+    def pads(self, answer: Answer) -> int:
         """The pad sum. Raises what the unblinder refuses with."""
-        return self.send(self.request(answer, purpose))
+        return self.send(self.request(answer))
 
-    def request(self, answer: Answer, purpose: str = PURPOSE) -> Envelope:
+    def request(self, answer: Answer) -> Envelope:
         month = month_of(TotalStatement.from_bytes(answer.statement).window)
         request = PadRequest(
-            purpose=purpose,
             approval=answer.approval,
             check_key_id=self.check_key_ids().get(month, bytes(16)),
             token=self.collector_token,
@@ -160,7 +160,7 @@ class RogueUnblinder:
         except WattsealError as error:
             return error.status, canonical_json(problem(error))
         pad_sum = self.choose(statement).to_bytes(PLAINTEXT_BYTES, "little")
-        grant = PadGrant(statement_digest=statement.digest(), pad_sum=pad_sum, head=head)
+        grant = PadGrant(statement_digest=statement.digest(), policy=bytes(32), pad_sum=pad_sum, head=head)
         return 200, Envelope.issue(grant, self._key).to_bytes()
 
 

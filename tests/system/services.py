@@ -32,7 +32,7 @@ class _RelayedDeployment(Deployment):
 
     def restart(self, role: Role, policy: Path | None) -> None:
         self.services[role].stop()
-        self._policy = [] if policy is None else ["--policy", policy]
+        self._policy = [] if policy is None else ["--policy", str(policy)]
         self._start(role)
         write_private(self.places.services, json.dumps(self.urls()._asdict()).encode())
 

@@ -1,6 +1,6 @@
 """Probing: every failure has one answer, attempts run out by item, and the alarm rises."""
 
-from tests.system.forging import CIPHERTEXT_BYTES
+from tests.system.forging import CIPHERTEXT_BYTES, PURPOSE
 from tests.system.town import Day, Town
 from wattseal.collector.deployment import DECRYPTOR
 from wattseal.protocol.statement import Answer
@@ -9,9 +9,9 @@ FAILED = "wattseal_failed_openings_total"
 PURPOSES = ("grid-planning", "operations", "research")
 
 
-def shifted(town: Town, day: Day, cohort: str, by: int) -> Answer:
+def shifted(town: Town, day: Day, cohort: str, by: int, purpose: str = PURPOSE) -> Answer:
     total = town.arithmetic.fold(day.ciphertexts(day.members(cohort)))
-    return town.forged(day, cohort, town.arithmetic.plus(total, by))
+    return town.forged(day, cohort, town.arithmetic.plus(total, by), purpose=purpose)
 
 
 def test_the_answer_is_the_same_for_every_cause(town: Town) -> None:
@@ -64,19 +64,19 @@ def test_probing_consumes_attempts_and_raises_the_alarm(town: Town) -> None:
 def test_attempts_do_not_restart_under_another_cohort_or_form(town: Town) -> None:
     """Threat E44: `row` and `row/only` are the same homes; purposes, flags and spelling of a statement differ."""
     day, before = town.day(only=("row", "town/a")), town.counter(DECRYPTOR)
-    statement = town.rogue_aggregator.statement(day.roster, "row", day.window)
+    statement = town.rogue_aggregator.statement(day.roster, "row", day.window, purpose=PURPOSES[2])
     forms = [
-        (shifted(town, day, "row", 1), PURPOSES[0]),
-        (shifted(town, day, "row/only", 1), PURPOSES[1]),
-        (town.rogue_aggregator.answer(statement, b"", (1,) * 96), PURPOSES[2]),
+        shifted(town, day, "row", 1, purpose=PURPOSES[0]),
+        shifted(town, day, "row/only", 1, purpose=PURPOSES[1]),
+        town.rogue_aggregator.answer(statement, b"", (1,) * 96),
     ]
-    for answer, purpose in forms:
+    for answer in forms:
         with town.refuses("verification-failed", DECRYPTOR):
-            town.release(answer, purpose)
+            town.release(answer)
     for cohort in ("row", "row/only"):
         for purpose in PURPOSES:
             with town.refuses("attempts-exhausted", DECRYPTOR):
-                town.release(town.answer(day, cohort), purpose)
+                town.release(town.answer(day, cohort, purpose))
     items = [content["item"] for kind, content in town.entries(DECRYPTOR, before) if kind == "attempt"]
     assert (len(items), len(set(items))) == (3, 1)
     town.opens_exactly(day, "town/a")

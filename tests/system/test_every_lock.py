@@ -13,14 +13,23 @@ from wattseal.protocol.ids import Role, Window
 from wattseal.protocol.statement import ALL_ONES, Answer
 from wattseal.protocol.time import system_clock, window_of
 
-LAX = """
-version = 1
-name = "unsafe-everything"
-least_group = 2
+_LAX_RULE = """
+use = "primary"
+basis = "service"
+functionals = ["totals"]
+asked_by = ["collector"]
 coverage_percent = 50
+noise = "none"
+questions_per_token_day = 1000000
+retention_days = 1
+
+[purposes.{purpose}.classes.residential]
+least_group = {{ minutes_15 = 2, minutes_30 = 2, minutes_60 = 2, minutes_1440 = 2 }}
 largest_share_percent = 100
-purposes = ["research", "curiosity"]
 """
+LAX = 'version = 2\nname = "unsafe-everything"\nrevision = 1\nleast_change = 2\n' + "".join(
+    f"[purposes.{purpose}]{_LAX_RULE.format(purpose=purpose)}" for purpose in ("research", "curiosity")
+)
 
 
 class Forbidden(NamedTuple):
@@ -58,7 +67,7 @@ def day(town: Town) -> Day:
 def asked(town: Town, day: Day, case: Forbidden) -> Answer:
     members = day.members(case.cohort)[case.left_out :]
     fold = town.arithmetic.fold(day.ciphertexts(members)) if members else b""
-    return town.forged(day, case.cohort, fold, members, functional=case.functional)
+    return town.forged(day, case.cohort, fold, members, functional=case.functional, purpose=case.purpose)
 
 
 @pytest.mark.parametrize("case", FORBIDDEN.values(), ids=FORBIDDEN)
@@ -66,7 +75,7 @@ def test_the_decryptor_refuses_by_itself(town: Town, day: Day, case: Forbidden) 
     """Threats C21, E36, E42: the aggregator signs whatever is asked, and the unblinder is never reached."""
     reached = len(town.deployment.relay.exchanges)
     with town.refuses(case.slug, DECRYPTOR):
-        town.release(asked(town, day, case), case.purpose)
+        town.release(asked(town, day, case))
     assert len(town.deployment.relay.exchanges) == reached
 
 
@@ -74,7 +83,7 @@ def test_the_decryptor_refuses_by_itself(town: Town, day: Day, case: Forbidden) 
 def test_the_unblinder_refuses_by_itself(town: Town, day: Day, case: Forbidden) -> None:
     """Threats C19, C21, E36, E41, E42: the aggregator and the decryptor sign whatever they like."""
     with town.refuses(case.slug, UNBLINDER):
-        town.rogue_decryptor.pads(asked(town, day, case), case.purpose)
+        town.rogue_decryptor.pads(asked(town, day, case))
 
 
 @pytest.mark.parametrize(
@@ -131,5 +140,5 @@ def test_either_half_refuses_what_the_other_was_changed_to_allow(town: Town, lax
         Forbidden("purpose-not-permitted", "town/b", purpose="curiosity"),
     ):
         with town.refuses(case.slug, *by):
-            town.release(asked(town, day, case), case.purpose)
+            town.release(asked(town, day, case))
     town.opens_exactly(day, "town/b")

@@ -229,12 +229,12 @@ class Town(Services):
 
     # Questions
 
-    def question(self, day: Day, cohort: str) -> TotalQuestion:
-        return TotalQuestion(region=REGION.name, cohort=CohortId(cohort), window=day.window)
+    def question(self, day: Day, cohort: str, purpose: str = PURPOSE) -> TotalQuestion:
+        return TotalQuestion(purpose=purpose, region=REGION.name, cohort=CohortId(cohort), window=day.window)
 
-    def answer(self, day: Day, cohort: str) -> Answer:
+    def answer(self, day: Day, cohort: str, purpose: str = PURPOSE) -> Answer:
         """The real aggregator's."""
-        return self.client.answer(self.question(day, cohort))
+        return self.client.answer(self.question(day, cohort, purpose))
 
     def forged(
         self,
@@ -249,8 +249,8 @@ class Town(Services):
         statement = self.rogue_aggregator.statement(day.roster, cohort, day.window, chosen, **changes)
         return self.rogue_aggregator.answer(statement, ciphertext)
 
-    def release(self, answer: Answer, purpose: str = PURPOSE) -> Release:
-        return self.client.release(answer, purpose)
+    def release(self, answer: Answer) -> Release:
+        return self.client.release(answer)
 
     def opens_exactly(self, day: Day, cohort: str) -> None:
         """The honest way from a question to a release gives the sum of the plain reads."""
@@ -260,9 +260,7 @@ class Town(Services):
 
     def raw_release(self, answer: Answer) -> httpx.Response:
         """The decryptor's answer as it comes over the wire."""
-        request = ReleaseRequest(
-            purpose=PURPOSE, answer=answer, unblinder_token=self.places.token(UNBLINDER, Scope.COLLECTOR)
-        )
+        request = ReleaseRequest(answer=answer, unblinder_token=self.places.token(UNBLINDER, Scope.COLLECTOR))
         token = self.places.token(DECRYPTOR, Scope.COLLECTOR)
         with httpx.Client(trust_env=False) as http:
             return http.post(

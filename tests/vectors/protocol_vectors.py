@@ -206,6 +206,7 @@ ROSTER: Json = {
 STATEMENT: Json = {
     "version": 1,
     "kind": "total",
+    "purpose": "grid-planning",
     "region": "north",
     "cohort": "town",
     "channel": "delivered",
@@ -267,7 +268,8 @@ ANCHORS = {
 RELEASE: Json = {
     "version": 1,
     "statement": text64(canonical(STATEMENT)),
-    "purpose": "grid-planning",
+    "policy": text64(sha256(b"the decryptor's pack")),
+    "unblinder_policy": text64(sha256(b"the unblinder's pack")),
     "unit": "Wh",
     "reads": [1500, 0, 2**40],
     "members": 2,
@@ -283,7 +285,11 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
     yield "trust_anchors", "TrustAnchors", ANCHORS
     yield "roster", "Roster", ROSTER
     yield "signed_roster", "SignedRoster", signed_roster()
-    yield "total_question", "TotalQuestion", {k: STATEMENT[k] for k in ("region", "cohort", "channel", "window")}
+    yield (
+        "total_question",
+        "TotalQuestion",
+        {k: STATEMENT[k] for k in ("purpose", "region", "cohort", "channel", "window")},
+    )
     yield "total_statement", "TotalStatement", STATEMENT
     yield "total_statement_beyond_ascii", "TotalStatement", FOREIGN
     yield "answer", "Answer", answer()
@@ -299,7 +305,6 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
         "pad_request",
         "PadRequest",
         {
-            "purpose": "grid-planning",
             "approval": approval(),
             "check_key_id": text64(bytes(range(16))),
             "token": "token",
@@ -312,6 +317,7 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
         "PadGrant",
         {
             "statement_digest": text64(sha256(canonical(STATEMENT))),
+            "policy": RELEASE["unblinder_policy"],
             "pad_sum": text64(b"sum of pads"),
             "head": RELEASE["unblinder_head"],
             "seen": [decryptor],

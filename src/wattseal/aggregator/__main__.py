@@ -61,7 +61,7 @@ def serve(
     passphrase_file: Passphrase,
     store: StoreUrl = None,
     allow_loss: AllowLoss = False,
-    policy: Annotated[Path | None, typer.Option(help="Policy pack (TOML); the trial policy if absent.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Policy pack: a name or a .toml file; trial if absent.")] = None,
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
     tls_certificate: Path | None = None,
@@ -83,7 +83,7 @@ def serve(
     from wattseal.aggregator.store import embedded_url
     from wattseal.edge.home import SERVICE, Home
     from wattseal.edge.serving import Listen, serve
-    from wattseal.policy.pack import load_policy, trial_policy
+    from wattseal.policy.pack import named_policy
     from wattseal.protocol.ids import Suite
     from wattseal.protocol.keys import KeyNotice
     from wattseal.protocol.time import system_clock
@@ -91,11 +91,11 @@ def serve(
     log_to_stderr()
     listen = Listen(host, port, tls_certificate, tls_key)
     home = Home(data, passphrase_file)
-    rules = trial_policy() if policy is None else load_policy(policy)
+    rules = named_policy(policy)
     check_backend(backend, Suite.PAILLIER_3072)
     check_key = partial(check_notice, backend=backend)
     registry = home.registry(
-        home.trust(), system_clock, replay=replay, least_change=rules.least_group, check_key=check_key
+        home.trust(), system_clock, replay=replay, least_change=rules.least_change, check_key=check_key
     )
     for known in registry.notices():
         check_key(KeyNotice.from_bytes(known.body))

@@ -35,6 +35,7 @@ from wattseal.edge.routes import (
     json_response,
     scoped,
 )
+from wattseal.policy.levels import Levels
 from wattseal.policy.pack import Policy
 from wattseal.protocol.billing import BillQuestion
 from wattseal.protocol.codec import Message, to_base64
@@ -73,9 +74,9 @@ class _Running:
         self.store = store
         self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days, backend=parts.backend)
         self.intake = Intake(store)
-        days = Days(store, parts.registry)
+        days = Days(store, parts.registry, Levels(parts.policy))
         self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock, days)
-        self.totals = Totals(store, parts.registry, self.door, parts.policy, parts.signing_key, self.billing, days)
+        self.totals = Totals(store, parts.registry, self.door, parts.signing_key, self.billing, days)
         self.archiving = Archiving(store, parts.horizon_days)
         self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving)
 

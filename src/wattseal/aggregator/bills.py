@@ -20,6 +20,7 @@ from wattseal.edge.registry import Registry
 from wattseal.policy.bill_pins import PinOf
 from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills, segments_of
 from wattseal.policy.bills import BillRules
+from wattseal.policy.limits import check_bills
 from wattseal.policy.pack import Policy
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import (
@@ -52,7 +53,8 @@ class Billing:
         self._signing_key = signing_key
         self._clock = clock
         self._days = days
-        self._rules = BillRules(policy.least_group)
+        self._policy = policy
+        self._rules = BillRules(policy.floor)
         self._memories: dict[RegionId, BillMemory] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -66,6 +68,7 @@ class Billing:
         if question.cycle.minutes[1] * 60 > self._clock():
             raise WindowNotClosed("the billing cycle is not over")
         registered = Registered(*self._registry.tariff(question.tariff))
+        check_bills(self._policy, question.purpose, question.mode, registered.tariff.customer_class)
         segments = await run_in_threadpool(self._segments, question)
         bills_of = partial(self._bills, question, registered)
         asked = Run(question, registered.tariff, segments, bills_of, await self._pins(question.region))
@@ -114,6 +117,7 @@ class Billing:
         last = last_day(question.cycle.minutes[1])
         key = self._registry.key_of_window(last)
         statement = BillStatement(
+            purpose=question.purpose,
             region=question.region,
             tariff=question.tariff,
             mode=question.mode,
@@ -149,7 +153,7 @@ class Billing:
     async def _learn_totals(self, memory: BillMemory, bills: Bills) -> None:
         channels = {channel for segment in bills.statement.segments for channel in segment.channels}
         places = [(channel, Window(window)) for channel in channels for window in bills.windows]
-        days = {place: (await self._days.at(*place)).day for place in places}
+        days = {place: (await self._days.at(*place)).granted.day for place in places}
         await run_in_threadpool(memory.learn_totals, days)
 
     def _permitted(self, bills: Bills, memory: BillMemory, reports: Sequence[Sequence[Report]]) -> bytes:

@@ -9,10 +9,10 @@ from fastapi.concurrency import run_in_threadpool
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.store import Store
 from wattseal.edge.registry import Registry
+from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.meter_index import NO_METERS
-from wattseal.policy.questions import grant_of
-from wattseal.policy.sets import Day
-from wattseal.protocol.ids import Channel, CohortId, RegionId, Window
+from wattseal.policy.questions import question_of
+from wattseal.protocol.ids import Channel, CohortId, Purpose, RegionId, Window
 from wattseal.protocol.statement import Answer, TotalStatement
 
 MOST_DAYS = 256
@@ -20,11 +20,11 @@ MOST_DAYS = 256
 
 
 class Answered(NamedTuple):
-    """What follows from the first entries of a day's log, and where the answer about each cohort stands."""
+    """What follows from the first entries of a day's log, and where each answer about a cohort stands."""
 
     entries: int
-    day: Day
-    places: dict[tuple[RegionId, CohortId], int]
+    granted: Granted
+    places: dict[tuple[Purpose, RegionId, CohortId], int]
 
 
 class Days:
@@ -33,15 +33,15 @@ class Days:
     The log is the truth, and other workers append to it: every look begins with the entries that are new.
     """
 
-    def __init__(self, store: Store, registry: Registry) -> None:
-        self._store, self._registry = store, registry
+    def __init__(self, store: Store, registry: Registry, levels: Levels) -> None:
+        self._store, self._registry, self._levels = store, registry, levels
         self._kept: OrderedDict[tuple[Channel, Window], Answered] = OrderedDict()
         self._index = NO_METERS
 
     async def at(self, channel: Channel, window: Window) -> Answered:
         """As the log has it now. The same day while there is nothing new."""
         place = (channel, window)
-        known = self._kept.get(place) or Answered(0, Day().knowing(self._index), {})
+        known = self._kept.get(place) or Answered(0, Granted.none(self._levels, self._index), {})
         if entries := await self._store.read_log(totals_log(channel, window), known.entries):
             known = await run_in_threadpool(self._learn, known, entries)
         # Whoever looked at the same time may have seen more.
@@ -50,15 +50,15 @@ class Days:
 
     def _learn(self, known: Answered, entries: Sequence[bytes]) -> Answered:
         statements = [TotalStatement.from_bytes(Answer.from_bytes(entry).statement) for entry in entries]
-        grants = (grant_of(one, self._registry.roster_named(one.roster_digest)) for one in statements)
+        questions = (question_of(one, self._registry.roster_named(one.roster_digest)) for one in statements)
         # Of several answers about one cohort the first stands.
         numbered = reversed(list(enumerate(statements, known.entries)))
-        places = {(one.region, one.cohort): number for number, one in numbered}
-        return Answered(known.entries + len(entries), known.day.after(*grants), {**places, **known.places})
+        places = {(one.purpose, one.region, one.cohort): number for number, one in numbered}
+        return Answered(known.entries + len(entries), known.granted.after(*questions), {**places, **known.places})
 
     def _keep(self, place: tuple[Channel, Window], known: Answered) -> None:
         self._kept[place] = known
         # Days of the same meters share one index.
-        self._index = max(self._index, known.day.index, key=len)
+        self._index = max(self._index, known.granted.day.index, key=len)
         if len(self._kept) > MOST_DAYS:
             self._kept.popitem(last=False)

@@ -13,7 +13,6 @@ from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
 from wattseal.aggregator.sums import flags_of_total
 from wattseal.edge.registry import Registry
-from wattseal.policy.pack import Policy
 from wattseal.policy.questions import permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
@@ -30,7 +29,6 @@ class Totals:
     store: Store
     registry: Registry
     door: Door
-    policy: Policy
     signing_key: SigningKey
     billing: Billing
     days: Days
@@ -45,7 +43,7 @@ class Totals:
         while True:
             log = totals_log(question.channel, question.window)
             given = await self.days.at(question.channel, question.window)
-            place = given.places.get((question.region, question.cohort))
+            place = given.places.get((question.purpose, question.region, question.cohort))
             if place is not None:
                 return await self.store.read_entry(log, place)
             measures = self.registry.measures.in_force(question.region, question.channel, question.window)
@@ -53,9 +51,9 @@ class Totals:
             reports = await self._frozen_reports(question, counted)
             statement = _statement(question, roster, active, reports)
             key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
-            about = (statement, roster, key, given.day, self.policy, measures, headroom)
+            about = (statement, roster, key, given.granted, measures, headroom)
             after = await run_in_threadpool(permit_total, *about)
-            await self.billing.check_total(question, given.day, after)
+            await self.billing.check_total(question, given.granted.day, after.day)
             answer = await run_in_threadpool(self._fold, statement, list(reports.values()))
             # Another worker may have answered meanwhile: then its answers count first.
             if await self.store.append(log, given.entries, [answer.to_bytes()]):
@@ -94,6 +92,7 @@ def _statement(
     if len(key_ids) != 1:
         raise Contradiction("the cohort's reports are under several keys")
     return TotalStatement(
+        purpose=question.purpose,
         region=question.region,
         cohort=question.cohort,
         channel=question.channel,

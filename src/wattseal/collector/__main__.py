@@ -28,7 +28,9 @@ Directory = Annotated[
     Path, typer.Option("--dir", envvar="WATTSEAL_DIR", help="Directory of the deployment that `wattseal up` runs.")
 ]
 Region = Annotated[str, typer.Option(help="Region of the cohort.")]
-PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy pack (TOML); the trial policy if absent.")]
+PolicyName = Annotated[
+    str | None, typer.Option("--policy", help="Policy pack: a name or a .toml file; trial if absent.")
+]
 Scheme = Annotated[
     str,
     typer.Option(
@@ -106,7 +108,7 @@ def run(
     territory: Territory = None,
     program: Program = None,
     therms_per_ccf: Therms = None,
-    policy: PolicyFile = None,
+    policy: PolicyName = None,
     backend: Library = Backend.OURS,
     as_json: Json = False,
 ) -> None:
@@ -135,7 +137,7 @@ def run(
 @cli.command()
 def up(
     directory: Directory = DEFAULT_DIR,
-    policy: PolicyFile = None,
+    policy: PolicyName = None,
     scheme: Scheme = "paillier",
     backend: Library = Backend.OURS,
 ) -> None:
@@ -302,14 +304,14 @@ def check_roster(
     trust: Annotated[
         Path | None, typer.Option(help="The operators' public keys; signatures go unchecked without.")
     ] = None,
-    policy: PolicyFile = None,
+    policy: PolicyName = None,
     as_json: Json = False,
 ) -> None:
     """Show what a roster says and changes, and whether it could be installed: read this before you countersign."""
     from wattseal.collector.roster_check import check as order
-    from wattseal.policy.pack import load_policy, trial_policy
+    from wattseal.policy.pack import named_policy
 
-    answer = order(roster, previous, trust, trial_policy() if policy is None else load_policy(policy))
+    answer = order(roster, previous, trust, named_policy(policy))
     _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
     if answer["refused"] is not None:
         raise UsageError(f"{roster} could not be installed: {answer['refused']}")

@@ -84,10 +84,11 @@ class Terms:
         if (statement.tariff, statement.cycle, statement.mode) != (self.tariff.fingerprint, self.cycle, self.mode):
             raise Contradiction("the release is about another tariff, cycle or mode")
 
-    def question(self, region: str, accounts: Mapping[str, Account]) -> BillQuestion:
+    def question(self, region: str, accounts: Mapping[str, Account], purpose: str) -> BillQuestion:
         """About these meters. Raises UsageError for what is no name of a region or meter."""
         with named("bill"):
             return BillQuestion(
+                purpose=purpose,
                 region=RegionId(region),
                 tariff=self.tariff.fingerprint,
                 mode=self.mode,

@@ -125,22 +125,22 @@ class Client:
             cohort=CohortId(cohort),
             channel=Channel(channel),
             window=parse_window(window),
+            purpose=purpose,
         )
-        return frame(self.release(self.answer(question), purpose), question.window)
+        return frame(self.release(self.answer(question)), question.window)
 
     def answer(self, question: TotalQuestion) -> Answer:
         """The aggregator's signed answer, checked to be about the question."""
         answer = Answer.parse(self._aggregator.post("/v1/totals", question))
         statement = answer.approval.opened(self._trust.aggregator)
-        asked = (question.region, question.cohort, question.channel, question.window)
-        if (statement.region, statement.cohort, statement.channel, statement.window) != asked:
+        if _asked_of_total(statement) != _asked_of_total(question):
             raise Contradiction("the aggregator answered another question")
         return answer
 
-    def release(self, answer: Answer, purpose: str = DEFAULT_PURPOSE) -> Release:
+    def release(self, answer: Answer) -> Release:
         """Have an answer opened, and check the release against it. Raises LedgerBehind if a half was rolled back."""
         seen = self._shown()
-        request = ReleaseRequest(purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=seen)
+        request = ReleaseRequest(answer=answer, unblinder_token=self._unblinder_token, seen=seen)
         return self._checked(Release, self._decryptor.post("/v1/releases", request), answer.statement)
 
     def tariffs(self) -> list[dict[str, str]]:
@@ -203,8 +203,8 @@ class Client:
         terms.rehearse(account.customer for account in accounts.values())
         found = []
         for meters in runs(accounts):
-            answer = self.bill_answer(terms.question(region, {meter: accounts[meter] for meter in meters}))
-            found += settled(self.bill_release(answer, purpose), terms, accounts)
+            question = terms.question(region, {meter: accounts[meter] for meter in meters}, purpose)
+            found += settled(self.bill_release(self.bill_answer(question)), terms, accounts)
         return found
 
     def bill_answer(self, question: BillQuestion) -> BillAnswer:
@@ -219,10 +219,10 @@ class Client:
             raise Contradiction("the aggregator cancels other bills than were asked")
         return answer
 
-    def bill_release(self, answer: BillAnswer, purpose: str = BILLING_PURPOSE) -> BillRelease:
+    def bill_release(self, answer: BillAnswer) -> BillRelease:
         """As `release`, for bills. Whether each result is there is seen by `bills.settled`, which has the tariff."""
         seen = self._shown()
-        request = BillReleaseRequest(purpose=purpose, answer=answer, unblinder_token=self._unblinder_token, seen=seen)
+        request = BillReleaseRequest(answer=answer, unblinder_token=self._unblinder_token, seen=seen)
         release = self._checked(BillRelease, self._decryptor.post("/v1/bill-releases", request), answer.statement)
         if release.flagged != answer.flagged:
             raise Contradiction("the decryptor changed what the aggregator said of flagged intervals")
@@ -287,5 +287,9 @@ def statement_of(answer: Answer) -> TotalStatement:
     return TotalStatement.from_bytes(answer.statement)
 
 
+def _asked_of_total(about: TotalQuestion | TotalStatement) -> tuple[object, ...]:
+    return about.purpose, about.region, about.cohort, about.channel, about.window
+
+
 def _asked(about: BillQuestion | BillStatement) -> tuple[object, ...]:
-    return about.region, about.tariff, about.mode, about.timezone, about.first, about.after
+    return about.purpose, about.region, about.tariff, about.mode, about.timezone, about.first, about.after

@@ -10,7 +10,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from rich.console import Console
 
-from wattseal.collector.client import Client, statement_of
+from wattseal.collector.client import DEFAULT_PURPOSE, Client, statement_of
 from wattseal.collector.demo_bills import BillCheats
 from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR, UNBLINDER, Places
 from wattseal.collector.out import check_out
@@ -82,7 +82,7 @@ class _Cheats:
     def all(self) -> list[Attempt]:
         return [
             tried(f"ask for the total of {SMALL_GROUP} homes", AGGREGATOR, self._small_group),
-            tried("ask for a purpose that the policy does not know", DECRYPTOR, self._other_purpose),
+            tried("ask for a purpose that the policy does not know", AGGREGATOR, self._other_purpose),
             tried("cheating aggregator: add 5 Wh to one interval", DECRYPTOR, self._shifted),
             tried("cheating aggregator: pass another group's total off", DECRYPTOR, self._swapped),
             tried("cheating aggregator: ask again with one home left out", DECRYPTOR, self._left_out),
@@ -94,7 +94,7 @@ class _Cheats:
         self._answer("hamlet")
 
     def _other_purpose(self) -> None:
-        self._client.release(self._answer(_VICTIM), "marketing")
+        self._answer(_VICTIM, "marketing")
 
     def _shifted(self) -> None:
         envelope = Envelope.from_bytes((self._places.of(DECRYPTOR) / "key-notice.json").read_bytes())
@@ -127,9 +127,10 @@ class _Cheats:
         with RoleClient(urls.unblinder, self._places.token(UNBLINDER, Scope.COLLECTOR)) as unblinder:
             unblinder.post("/v1/pads", request)
 
-    def _answer(self, cohort: str) -> Answer:
+    def _answer(self, cohort: str, purpose: str = DEFAULT_PURPOSE) -> Answer:
         return self._client.answer(
             TotalQuestion(
+                purpose=purpose,
                 region=RegionId(REGION),
                 cohort=CohortId(cohort),
                 channel=Channel.DELIVERED,

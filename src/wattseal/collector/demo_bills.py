@@ -9,7 +9,7 @@ from typing import Final
 from nacl.signing import SigningKey
 
 from wattseal.collector.bill_terms import Account, Terms
-from wattseal.collector.client import Client
+from wattseal.collector.client import BILLING_PURPOSE, Client
 from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR
 from wattseal.collector.story import Attempt, tried
 from wattseal.collector.trial import REGION, Trial, install_tariff
@@ -109,7 +109,7 @@ class BillCheats:
     def _answer(self, homes: int, terms: Terms | None = None) -> BillAnswer:
         """About homes that no cheat was tried on before: the same statement gets the same release."""
         asked: dict[str, Account] = dict.fromkeys(islice(self._homes, homes), Account())
-        return self._client.bill_answer((terms or self._terms).question(REGION, asked))
+        return self._client.bill_answer((terms or self._terms).question(REGION, asked, BILLING_PURPOSE))
 
     def _release(self, statement: BillStatement, answer: BillAnswer, numbers: bytes) -> None:
         """Raises VerificationRefused unless a result opened."""

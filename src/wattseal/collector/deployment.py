@@ -120,10 +120,10 @@ def _init(places: Places, role: Role, suite: Suite) -> dict[str, Any]:
 class Deployment:
     """The services, running. Everything stops with the context."""
 
-    def __init__(self, places: Places, policy: Path | None = None, backend: Backend = Backend.OURS) -> None:
+    def __init__(self, places: Places, policy: str | None = None, backend: Backend = Backend.OURS) -> None:
         self.places = places
         self._backend = backend
-        self._policy: list[str | Path] = [] if policy is None else ["--policy", policy]
+        self._policy: list[str] = [] if policy is None else ["--policy", policy]
         self._resources = ExitStack()
         self.services: dict[Role, Service] = {}
 

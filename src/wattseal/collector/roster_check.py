@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wattseal.policy.limits import least_of_any
 from wattseal.policy.pack import Policy
 from wattseal.policy.succession import check_succession, homes, lasting
 from wattseal.protocol.errors import Rejected, RosterChangeRefused, SignatureInvalid, UsageError
@@ -41,7 +42,7 @@ def check(
         **_facts(roster),
         "begun": "no" if roster.effective > window_of(clock()) else "yes: only a replay takes it",
         "signatures": signatures,
-        "policy": f"{policy.name}, totals of at least {policy.least_group} meters",
+        "policy": f"{policy.name}, totals of at least {least_of_any(policy, roster)} meters",
         "cohorts": list(_cohorts(roster, policy)),
         **({} if before is None else _changes(before, roster)),
         "succession": "not checked: no previous roster was given"
@@ -81,7 +82,7 @@ def _state_of(signed: SignedRoster, signer: str, anchors: TrustAnchors | None) -
 
 def _refusal(before: Roster, roster: Roster, policy: Policy) -> str | None:
     try:
-        check_succession(before, roster, policy.least_group)
+        check_succession(before, roster, policy.least_change)
     except RosterChangeRefused as error:
         return str(error)
     return None
@@ -103,9 +104,10 @@ def _facts(roster: Roster) -> dict[str, Any]:
 
 def _cohorts(roster: Roster, policy: Policy) -> Iterator[dict[str, Any]]:
     """Sizes by channel, and the channels of which no total can ever be opened."""
+    least = least_of_any(policy, roster)
     for cohort in sorted(roster.cohorts):
         sizes = {channel.value: len(roster.active(cohort, channel)) for channel in Channel}
-        never = [channel for channel, size in sizes.items() if 0 < size < policy.least_group]
+        never = [channel for channel, size in sizes.items() if 0 < size < least]
         yield {"cohort": cohort, **sizes, "never_opened": ", ".join(never)}
 
 

@@ -14,7 +14,7 @@ from wattseal.collector.trial import REGION, Sent, Trial, dates_between, open_tr
 from wattseal.collector.trial_bills import Billing
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.private_files import private_directory
-from wattseal.policy.pack import load_policy, trial_policy
+from wattseal.policy.pack import named_policy
 from wattseal.protocol.ids import Suite
 
 
@@ -25,7 +25,7 @@ class RunOptions:
     reads: tuple[Path, ...]
     out: Path
     neighbors: int
-    policy_file: Path | None
+    policy: str | None
     suite: Suite
     backend: Backend
     reads_options: tuple[str, ...]
@@ -37,14 +37,14 @@ def run(options: RunOptions, console: Console) -> dict[str, Any]:
 
     Raises UsageError for reads, options or a directory that cannot be used.
     """
-    policy = trial_policy() if options.policy_file is None else load_policy(options.policy_file)
+    policy = named_policy(options.policy)
     check_out(options.out)
     files = [word for path in options.reads for word in ("--reads", str(path))]
-    with open_trial(policy, options.policy_file, console, options.suite, options.backend) as trial:
+    with open_trial(policy, options.policy, console, options.suite, options.backend) as trial:
         with trial.stage("reading the files, making the meters' keys"):
             reads = (*files, "--simulate", str(options.neighbors), *options.reads_options)
             facts = trial.prepare(*reads, billing=options.billing)
-            trial.check_size(int(facts["meters"]))
+            trial.check_size(int(facts["meters"]), facts["interval_minutes"])
         dates = dates_between(facts["first_date"], facts["last_date"])
         with trial.collected(dates) as (client, sent):
             bills = trial.ask_bills(client)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from wattseal.collector import deployment
-from wattseal.collector.client import Client, frame
+from wattseal.collector.client import DEFAULT_PURPOSE, Client, frame
 from wattseal.collector.deployment import AGGREGATOR, Deployment, Places
 from wattseal.collector.processes import order
 from wattseal.collector.story import Found, Quantity, Refusal, Stage, TotalOutcome
@@ -26,9 +26,11 @@ from wattseal.collector.trial_bills import Billing, TrialBills
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
+from wattseal.policy.limits import limits_of
 from wattseal.policy.pack import Policy
 from wattseal.protocol.errors import Contradiction, Refused, UsageError
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Suite
+from wattseal.protocol.roster import Interval
 from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import parse_window
@@ -55,7 +57,7 @@ class Trial:
 
     places: Places
     policy: Policy
-    policy_file: Path | None
+    policy_name: str | None
     console: Console
     suite: Suite = Suite.PAILLIER_3072
     backend: Backend = Backend.OURS
@@ -80,13 +82,14 @@ class Trial:
             self.bills = TrialBills(billing, facts, self.places.fleet / "plain_cycles.jsonl")
         return facts
 
-    def check_size(self, meters: int) -> None:
+    def check_size(self, meters: int, interval: Interval) -> None:
         """Raises UsageError, with the way out, for a fleet that no rule would ever let a total be opened of."""
-        missing = self.policy.least_group - meters
+        least = limits_of(self.policy, DEFAULT_PURPOSE, interval).least_of("residential")
+        missing = least - meters
         if missing > 0:
             raise UsageError(
                 f"{meters} meters are too few: policy {self.policy.name} opens totals of at least "
-                f"{self.policy.least_group}; --neighbors {missing} adds simulated ones beside yours"
+                f"{least}; --neighbors {missing} adds simulated ones beside yours"
             )
 
     @contextmanager
@@ -99,7 +102,7 @@ class Trial:
             with self.stage("making keys for every role"):
                 deployment.create(self.places, self.suite)
             with self.stage("starting the aggregator and both halves of the key server"):
-                resources.enter_context(Deployment(self.places, self.policy_file, self.backend))
+                resources.enter_context(Deployment(self.places, self.policy_name, self.backend))
                 if self.bills is not None:
                     install_tariff(self.places, self.bills.source)
                 install_rosters(self.places, self.rosters)
@@ -164,14 +167,14 @@ def close_windows(places: Places, dates: list[date]) -> None:
 @contextmanager
 def open_trial(
     policy: Policy,
-    policy_file: Path | None,
+    policy_name: str | None,
     console: Console,
     suite: Suite = Suite.PAILLIER_3072,
     backend: Backend = Backend.OURS,
 ) -> Iterator[Trial]:
     directory = Path(tempfile.mkdtemp(prefix="wattseal-"))
     try:
-        yield Trial(Places(directory), policy, policy_file, console, suite, backend)
+        yield Trial(Places(directory), policy, policy_name, console, suite, backend)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -212,6 +215,7 @@ def ask_one(client: Client, cohort: str, day: date, channel: str) -> TotalOutcom
     """One total, or the refusal."""
     begun = time.monotonic()
     question = TotalQuestion(
+        purpose=DEFAULT_PURPOSE,
         region=RegionId(REGION),
         cohort=CohortId(cohort),
         channel=Channel(channel),

@@ -16,7 +16,7 @@ from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, sole_use
-from wattseal.policy.pack import load_policy
+from wattseal.policy.pack import named_policy
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role, Suite
@@ -38,14 +38,13 @@ class FleetOptions(NamedTuple):
     listed: tuple[str, ...] = ()
 
 
-def up(directory: Path, policy: Path | None, suite: Suite, backend: Backend, console: Console) -> None:
+def up(directory: Path, policy: str | None, suite: Suite, backend: Backend, console: Console) -> None:
     """Start everything and stay.
 
     Raises UsageError for a bad policy or a directory in use, PeerUnavailable if a service ends, KeyboardInterrupt
     on Ctrl-C.
     """
-    if policy is not None:
-        load_policy(policy)
+    named_policy(policy)
     places = Places(private_directory(directory.absolute()))
     with sole_use(places.directory, 0):
         if not places.trust.exists():

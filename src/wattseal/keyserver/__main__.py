@@ -61,7 +61,7 @@ def serve(
     passphrase_file: Passphrase,
     role: Annotated[str, typer.Option(help="decryptor, unblinder or both")],
     unblinder_url: Annotated[str | None, typer.Option(help="Where the decryptor reaches the other half.")] = None,
-    policy: Annotated[Path | None, typer.Option(help="Policy pack (TOML); the trial policy if absent.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Policy pack: a name or a .toml file; trial if absent.")] = None,
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
     tls_certificate: Path | None = None,

@@ -14,6 +14,7 @@ from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
 from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills
 from wattseal.policy.bills import BillRules
+from wattseal.policy.limits import check_bills
 from wattseal.policy.pack import Policy
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport
@@ -33,12 +34,12 @@ class Billing:
 
     def __init__(self, ledger: Ledger, registry: Registry, policy: Policy, clock: Clock, days: Days) -> None:
         self._registry, self._policy, self._clock = registry, policy, clock
-        self._rules = BillRules(policy.least_group)
+        self._rules = BillRules(policy.floor)
         self._memory = BillMemory(ledger, registry, self._rules, days)
 
-    def permit(self, statement: BillStatement, purpose: str) -> Bills:
+    def permit(self, statement: BillStatement) -> Bills:
         """What the statement means here, if this half's policy and ledger permit it. Raises Refused, Rejected."""
-        self._policy.check_purpose(purpose)
+        self._policy.check_purpose(statement.purpose)
         if statement.cycle.minutes[1] * 60 > self._clock():
             raise WindowNotClosed("the billing cycle is not over yet")
         bills = Bills(
@@ -47,6 +48,7 @@ class Billing:
             [roster for roster in self._registry.rosters() if roster.region == statement.region],
             self._registry.key(statement.key_id),
         )
+        check_bills(self._policy, statement.purpose, statement.mode, bills.registered.tariff.customer_class)
         permit_bills(bills, self._memory.around(statement.region, bills.minutes), self._rules)
         return bills
 

@@ -86,22 +86,22 @@ class BillDecryptorService:
         half.compare_heads(request.seen)
         digest = statement.digest()
         # A finished release waits for nobody.
-        return self._finished(request, statement, digest) or self._release(request, statement, digest)
+        return self._finished(statement, digest) or self._release(request, statement, digest)
 
-    def _finished(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> BillsReleased | None:
+    def _finished(self, statement: BillStatement, digest: Digest) -> BillsReleased | None:
         done = self._half.ledger.release(digest)
         if done is None:
             return None
-        with self._half.recording(statement, request.purpose):
-            self._half.policy.check_purpose(request.purpose)
+        with self._half.recording(statement):
+            self._half.policy.check_purpose(statement.purpose)
         return BillsReleased(done, 0)
 
     def _release(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> BillsReleased:
         with self._half.one_at_a_time:
-            done = self._finished(request, statement, digest)
+            done = self._finished(statement, digest)
             if done is not None:
                 return done
-            with self._half.recording(statement, request.purpose):
+            with self._half.recording(statement):
                 admitted = self._admit(request, statement, digest)
                 grant, pads = self._attempt(request, admitted)
             return self._sign(request, admitted, grant, self._open(admitted, pads))
@@ -109,13 +109,13 @@ class BillDecryptorService:
     def _admit(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused, Rejected."""
         half, answer = self._half, request.answer
-        bills = half.bills.permit(statement, request.purpose)
+        bills = half.bills.permit(statement)
         _check_flagged(answer.flagged, bills)
         _check_cancelled(statement, half.ledger)
         numbers = split_numbers(answer.numbers, _counts(bills))
         items = {place: statement.item(segment) for place, segment in enumerate(statement.segments)}
         left = {place: item for place, item in items.items() if half.ledger.attempts(item) < MAX_ATTEMPTS}
-        half.ledger.intend_bills(digest, answer.statement, statement.region, bills.minutes, request.purpose)
+        half.ledger.intend_bills(digest, answer.statement, statement.region, bills.minutes, statement.purpose)
         return _Admitted(digest, bills, numbers, left)
 
     def _attempt(self, request: BillReleaseRequest, admitted: _Admitted) -> tuple[BillPadGrant, Numbers]:
@@ -132,7 +132,6 @@ class BillDecryptorService:
     def _ask_for_pads(self, request: BillReleaseRequest, digest: Digest) -> BillPadGrant:
         half = self._half
         ask = BillPadRequest(
-            purpose=request.purpose,
             approval=request.answer.approval,
             token=request.unblinder_token,
             head=half.head(),
@@ -161,7 +160,8 @@ class BillDecryptorService:
         half = self._half
         release = BillRelease(
             statement=request.answer.statement,
-            purpose=request.purpose,
+            policy=half.policy.fingerprint,
+            unblinder_policy=grant.policy,
             results=tuple(results),
             flagged=request.answer.flagged,
             decryptor_head=half.head(),

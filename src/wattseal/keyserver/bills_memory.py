@@ -48,7 +48,7 @@ class BillMemory:
         return Recollection(self, region, {cycle: self._cycle(region, cycle) for cycle in cycles})
 
     def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
-        place, day = (region, channel, window), self._days.at(channel, Window(window))
+        place, day = (region, channel, window), self._days.at(channel, Window(window)).day
         if place not in self._atoms or self._atoms[place].day is not day:
             self._atoms[place] = _Atoms(day, self._atoms_of(region, day))
         return self._atoms[place].meters

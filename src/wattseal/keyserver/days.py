@@ -6,12 +6,13 @@ from typing import Generic, TypeVar
 
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.ledger import Ledger
-from wattseal.policy.dominance import Opened, OpenedSets
+from wattseal.policy.dominance import Opened
+from wattseal.policy.levels import Granted, Levels, OpenedAtLevels, OpenedUnder, Question, Under
 from wattseal.policy.meter_index import NO_METERS
-from wattseal.policy.questions import grant_of
-from wattseal.policy.sets import Day, Grant
+from wattseal.policy.questions import question_of
 from wattseal.protocol.codec import Message
-from wattseal.protocol.ids import Channel, MeterId, Window
+from wattseal.protocol.ids import Channel, MeterId, Purpose, Window
+from wattseal.protocol.roster import CustomerClass, Interval
 from wattseal.protocol.statement import TotalStatement
 
 MOST_DAYS = 256
@@ -53,24 +54,24 @@ class Followed(Generic[T]):
 class Days:
     """What was granted, by channel and day."""
 
-    def __init__(self, ledger: Ledger, registry: Registry) -> None:
+    def __init__(self, ledger: Ledger, registry: Registry, levels: Levels) -> None:
         self._registry = registry
-        self._followed = Followed(ledger.statements_of, lambda: Day().knowing(self._index), self._after)
+        self._followed = Followed(ledger.statements_of, lambda: Granted.none(levels, self._index), self._after)
         self._index = NO_METERS
 
-    def at(self, channel: Channel, window: Window) -> Day:
+    def at(self, channel: Channel, window: Window) -> Granted:
         """As the ledger has it now."""
         return self._followed.at(channel, window)
 
-    def _after(self, day: Day, bodies: Sequence[bytes]) -> Day:
-        after = day.after(*map(self._grant, bodies))
+    def _after(self, granted: Granted, bodies: Sequence[bytes]) -> Granted:
+        after = granted.after(*map(self._question, bodies))
         # Days of the same meters share one index.
-        self._index = max(self._index, after.index, key=len)
+        self._index = max(self._index, after.day.index, key=len)
         return after
 
-    def _grant(self, body: bytes) -> Grant:
+    def _question(self, body: bytes) -> Question:
         statement = TotalStatement.from_bytes(body)
-        return grant_of(statement, self._registry.roster_named(statement.roster_digest))
+        return question_of(statement, self._registry.roster_named(statement.roster_digest))
 
 
 class Histogram(Message):
@@ -79,15 +80,19 @@ class Histogram(Message):
     members: tuple[MeterId, ...]
     buckets: tuple[int, ...]
     total: int
+    classes: tuple[CustomerClass, ...]
+    purpose: Purpose
+    interval_minutes: Interval
 
-    def opened(self) -> Opened:
-        return Opened(frozenset(self.members), self.buckets, self.total)
+    def opened(self) -> OpenedUnder:
+        opened = Opened(frozenset(self.members), self.buckets, self.total, frozenset(self.classes))
+        return OpenedUnder(opened, Under(self.purpose, self.interval_minutes))
 
 
-def opened_sets(ledger: Ledger) -> Followed[OpenedSets]:
+def opened_sets(ledger: Ledger, levels: Levels) -> Followed[OpenedAtLevels]:
     """What was opened, by channel and day."""
     return Followed(
         ledger.opened_of,
-        OpenedSets,
+        lambda: OpenedAtLevels.none(levels),
         lambda known, bodies: known.after(*(Histogram.from_bytes(body).opened() for body in bodies)),
     )

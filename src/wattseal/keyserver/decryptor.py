@@ -11,7 +11,6 @@ from wattseal.keyserver.days import Histogram, opened_sets
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
-from wattseal.policy.dominance import Opened, check_dominance
 from wattseal.protocol.errors import (
     AttemptsExhausted,
     DominatedGroup,
@@ -52,7 +51,7 @@ class DecryptorService:
         self.half = half
         self.bills = BillDecryptorService(half, pads)
         self._pads = pads
-        self._opened = opened_sets(half.ledger)
+        self._opened = opened_sets(half.ledger, half.levels)
 
     def release(self, request: ReleaseRequest) -> bytes:
         """Bytes of a signed Release; the same statement again gets the same bytes.
@@ -62,37 +61,38 @@ class DecryptorService:
         statement = request.answer.approval.opened(self.half.trust.aggregator)
         self.half.compare_heads(request.seen)
         # A finished release waits for nobody.
-        return self._finished(request, statement) or self._release(request, statement)
+        return self._finished(statement) or self._release(request, statement)
 
-    def _finished(self, request: ReleaseRequest, statement: TotalStatement) -> bytes | None:
+    def _finished(self, statement: TotalStatement) -> bytes | None:
+        """Under another policy than now, maybe: then what that one does not know is not told again."""
         done = self.half.ledger.release(statement.digest())
         if done is not None:
-            with self.half.recording(statement, request.purpose):
-                self.half.policy.check_purpose(request.purpose)
+            with self.half.recording(statement):
+                self.half.policy.check_purpose(statement.purpose)
         return done
 
     def _release(self, request: ReleaseRequest, statement: TotalStatement) -> bytes:
         with self.half.one_at_a_time:
-            done = self._finished(request, statement)
+            done = self._finished(statement)
             if done is not None:
                 return done
-            with self.half.recording(statement, request.purpose):
+            with self.half.recording(statement):
                 admitted = self._admit(request, statement)
                 grant = self._attempt(request, admitted)
                 total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
-            with self.half.recording(statement, request.purpose, final_for=admitted.item):
+            with self.half.recording(statement, final_for=admitted.item):
                 self._check_dominance(statement, admitted, total)
             return self._sign(request, statement, admitted, grant, total)
 
     def _admit(self, request: ReleaseRequest, statement: TotalStatement) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused."""
         half = self.half
-        roster, members = half.permit(statement, request.purpose)
+        roster, members = half.permit(statement)
         _check_flagged(request.answer.flagged, layout_of(statement.layout_id).intervals, len(members))
         item = statement.item(members)
         self._check_attempts(item)
         digest = statement.digest()
-        half.intend(statement, request.answer.statement, request.purpose)
+        half.intend(statement, request.answer.statement)
         check_key = half.vault.root.check_key(statement.region, month_of(statement.window))
         return _Admitted(digest, roster, members, item, check_key)
 
@@ -117,7 +117,8 @@ class DecryptorService:
         half = self.half
         release = Release(
             statement=request.answer.statement,
-            purpose=request.purpose,
+            policy=half.policy.fingerprint,
+            unblinder_policy=grant.policy,
             unit=admitted.roster.unit,
             reads=total.reads,
             members=total.members,
@@ -126,7 +127,7 @@ class DecryptorService:
             unblinder_head=grant.head,
         )
         body = Envelope.issue(release, half.vault.signing_key).to_bytes()
-        histogram = Histogram(members=tuple(admitted.members), buckets=total.buckets, total=sum(total.reads))
+        histogram = _histogram(statement, admitted, total)
         half.ledger.finish(
             admitted.digest,
             admitted.item,
@@ -148,7 +149,6 @@ class DecryptorService:
     def _ask_for_pads(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
         half = self.half
         ask = PadRequest(
-            purpose=request.purpose,
             approval=request.answer.approval,
             check_key_id=check_key_id(admitted.check_key),
             token=request.unblinder_token,
@@ -181,10 +181,21 @@ class DecryptorService:
             raise VerificationRefused("verification failed") from None
 
     def _check_dominance(self, statement: TotalStatement, admitted: _Admitted, total: Total) -> None:
-        opened = Opened(frozenset(admitted.members), total.buckets, sum(total.reads))
         released = self._opened.at(statement.channel, statement.window)
         edges = layout_of(statement.layout_id).upper_edges
-        check_dominance(opened, released, edges, self.half.policy.largest_share_percent)
+        released.check(_histogram(statement, admitted, total).opened(), edges)
+
+
+def _histogram(statement: TotalStatement, admitted: _Admitted, total: Total) -> Histogram:
+    roster, members = admitted.roster, tuple(admitted.members)
+    return Histogram(
+        members=members,
+        buckets=total.buckets,
+        total=sum(total.reads),
+        classes=tuple(sorted(roster.by_class(members))),
+        purpose=statement.purpose,
+        interval_minutes=roster.interval_minutes,
+    )
 
 
 def _check_flagged(flagged: tuple[int, ...], intervals: int, members: int) -> None:

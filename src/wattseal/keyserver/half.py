@@ -17,6 +17,7 @@ from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import About, Ledger
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
+from wattseal.policy.levels import Levels
 from wattseal.policy.measures import Measures
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import permit_total
@@ -61,7 +62,8 @@ class Half:
         self.policy = policy
         self.tokens = tokens
         self.trust = trust
-        self._days = Days(ledger, registry)
+        self.levels = Levels(policy)
+        self._days = Days(ledger, registry, self.levels)
         self.bills = Billing(ledger, registry, policy, clock, self._days)
         self.one_at_a_time = threading.Lock()
         self._clock = clock
@@ -132,20 +134,18 @@ class Half:
         self.compare_heads(grant.seen)
 
     @contextmanager
-    def recording(
-        self, statement: TotalStatement | BillStatement, purpose: str, final_for: Digest | None = None
-    ) -> Iterator[None]:
+    def recording(self, statement: TotalStatement | BillStatement, final_for: Digest | None = None) -> Iterator[None]:
         """Record a refusal on its way out, as the item's last word if one is given."""
         try:
             yield
         except Refused as refusal:
-            about = About(statement.digest(), statement.region, purpose)
+            about = About(statement.digest(), statement.region, statement.purpose)
             self.ledger.refuse(about, refusal.slug, final_for=final_for)
             raise
 
-    def permit(self, statement: TotalStatement, purpose: str) -> tuple[Roster, dict[MeterId, int]]:
+    def permit(self, statement: TotalStatement) -> tuple[Roster, dict[MeterId, int]]:
         """The statement's roster and members, if this half's policy and ledger permit it. Raises Refused, Rejected."""
-        self.policy.check_purpose(purpose)
+        self.policy.check_purpose(statement.purpose)
         # Else an aggregator that is corrupt for an hour could pin every day to come.
         if (statement.window + 1) * SECONDS_PER_DAY > self._clock():
             raise WindowNotClosed(f"window {window_date(statement.window)} is not over yet")
@@ -154,15 +154,15 @@ class Half:
         largest_group = layout_of(statement.layout_id).largest_group
         before = self._days.at(statement.channel, statement.window)
         measures = self._measures(statement)
-        after = permit_total(statement, roster, key, before, self.policy, measures, largest_group)
-        self.bills.check_total(statement, before, after)
+        after = permit_total(statement, roster, key, before, measures, largest_group)
+        self.bills.check_total(statement, before.day, after.day)
         return roster, statement.members_in(roster)
 
-    def intend(self, statement: TotalStatement, encoded: bytes, purpose: str) -> None:
+    def intend(self, statement: TotalStatement, encoded: bytes) -> None:
         """Write the intent of what is permitted, with the waivers that it may rest on."""
         waivers = [waiver.fingerprint for waiver in self._measures(statement).waivers_of(statement.cohort)]
         place = (statement.channel, statement.window)
-        self.ledger.intend(statement.digest(), encoded, *place, purpose, waivers=waivers)
+        self.ledger.intend(statement.digest(), encoded, *place, statement.purpose, waivers=waivers)
 
     def _measures(self, statement: TotalStatement) -> Measures:
         return self.registry.measures.in_force(statement.region, statement.channel, statement.window)

@@ -19,7 +19,7 @@ from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.schemes import modulus_id_of
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
-from wattseal.policy.pack import load_policy, trial_policy
+from wattseal.policy.pack import named_policy
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import HalfRole, Role
 from wattseal.protocol.keys import KeyNotice
@@ -35,7 +35,7 @@ class HalfOptions:
     """How a half is served; `unblinder_url` is the decryptor's alone."""
 
     passphrase_file: Path
-    policy: Path | None
+    policy: str | None
     replay: bool
     unblinder_url: str | None
     backend: Backend
@@ -85,9 +85,9 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     trust = home.trust()
     ledger = resources.enter_context(Ledger(data / "ledger.sqlite"))
     ledger.verify_chain()
-    policy = trial_policy() if options.policy is None else load_policy(options.policy)
+    policy = named_policy(options.policy)
     registry = home.registry(
-        trust, system_clock, replay=options.replay, least_change=policy.least_group, check_key=modulus_id_of
+        trust, system_clock, replay=options.replay, least_change=policy.least_change, check_key=modulus_id_of
     )
     vault = Vault.open(home, role, options.backend)
     half = Half(vault, ledger, registry, policy, home.tokens(), trust, system_clock)

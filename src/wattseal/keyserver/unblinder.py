@@ -32,11 +32,12 @@ class UnblinderService:
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.digest()
         with self._turn(request) as earlier:
-            with half.recording(statement, request.purpose):
-                roster, members = half.permit(statement, request.purpose)
-            half.intend(statement, request.approval.statement, request.purpose)
+            with half.recording(statement):
+                roster, members = half.permit(statement)
+            half.intend(statement, request.approval.statement)
             grant = PadGrant(
                 statement_digest=digest,
+                policy=half.policy.fingerprint,
                 pad_sum=self._pads(statement, roster, members, request.check_key_id),
                 head=half.head(),
                 seen=earlier,
@@ -51,12 +52,13 @@ class UnblinderService:
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.digest()
         with self._turn(request) as earlier:
-            with half.recording(statement, request.purpose):
-                bills = half.bills.permit(statement, request.purpose)
+            with half.recording(statement):
+                bills = half.bills.permit(statement)
             region, cycle = statement.region, bills.minutes
-            half.ledger.intend_bills(digest, request.approval.statement, region, cycle, request.purpose)
+            half.ledger.intend_bills(digest, request.approval.statement, region, cycle, statement.purpose)
             grant = BillPadGrant(
                 statement_digest=digest,
+                policy=half.policy.fingerprint,
                 numbers=b"".join(bill_pads_of(bills, half.meter_keys)),
                 head=half.head(),
                 seen=earlier,

@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 from wattseal.policy.meter_index import NO_METERS, MeterIndex, Places
 from wattseal.protocol.errors import DominatedGroup
 from wattseal.protocol.ids import MeterId
+from wattseal.protocol.roster import CustomerClass
 
 _NO_SET = -1
 
 
 class Opened(NamedTuple):
-    """An opened total: its members, their size histogram, and its sum in the region's unit."""
+    """An opened total: its members, their size histogram, its sum in the region's unit, and its members' classes."""
 
     members: frozenset[MeterId]
     buckets: tuple[int, ...]
     total: int
+    classes: frozenset[CustomerClass] = frozenset()
 
 
 class _Content(NamedTuple):
@@ -47,6 +49,7 @@ class _Set(NamedTuple):
     around: int
     whole: _Content
     rest: _Content
+    classes: frozenset[CustomerClass]
 
 
 class _Place(NamedTuple):
@@ -73,13 +76,17 @@ class OpenedSets:
             known, _ = known._with(opened)
         return known
 
-    def told_by(self, opened: Opened) -> Iterator[_Content]:
-        """The set, and what remains of it without those inside it; the same of the one around. Raises as `after`."""
+    def told_by(self, opened: Opened, of_class: CustomerClass | None = None) -> Iterator[_Content]:
+        """The set, and what remains of it without those inside it; the same of the one around. Raises as `after`.
+
+        With a class: of sets alone that have members of it.
+        """
         after, number = self._knowing(opened.members)._with(opened)
-        known = after._sets[number]
-        yield from known[2:]
-        if known.around != _NO_SET:
-            yield from after._sets[known.around][2:]
+        around = after._sets[number].around
+        for place in (number, around) if around != _NO_SET else (number,):
+            known = after._sets[place]
+            if of_class is None or of_class in known.classes:
+                yield from (known.whole, known.rest)
 
     def _knowing(self, meters: Iterable[MeterId]) -> "OpenedSets":
         index = self._index.including(meters)
@@ -92,8 +99,8 @@ class OpenedSets:
         place = self._place(members)
         if place.itself != _NO_SET:
             return self, place.itself
-        whole, inside = _Content(*opened[1:]), [self._sets[number].whole for number in place.inside]
-        sets = [*self._sets, _Set(len(opened.members), place.around, whole, whole.minus(inside))]
+        whole, inside = _Content(opened.buckets, opened.total), [self._sets[number].whole for number in place.inside]
+        sets = [*self._sets, _Set(len(opened.members), place.around, whole, whole.minus(inside), opened.classes)]
         for number in place.inside:
             sets[number] = sets[number]._replace(around=len(self._sets))
         if place.around != _NO_SET:
@@ -130,15 +137,20 @@ class OpenedSets:
 
 
 def check_dominance(
-    question: Opened, released: OpenedSets, upper_edges: Sequence[int], largest_share_percent: int
+    question: Opened,
+    released: OpenedSets,
+    upper_edges: Sequence[int],
+    largest_share_percent: int,
+    of_class: CustomerClass | None = None,
 ) -> None:
     """Raises DominatedGroup if the question, or a difference that its release would complete, is dominated.
 
     Two differences are new: the question without the released sets inside it, and the smallest released set around it
     without those inside that. Every other set that can be derived is a union of such remainders, each the finest that
     can be: its largest member is in one of them, whose total is no larger.
+    With a class, sets without it are not tested.
     """
-    for content in released.told_by(question):
+    for content in released.told_by(question, of_class):
         _check(content, upper_edges, largest_share_percent)
 
 

@@ -2,36 +2,39 @@
 
 from collections.abc import Iterator
 
+from wattseal.policy.levels import Granted, Question, Under
+from wattseal.policy.limits import check_classes, check_totals
 from wattseal.policy.measures import Measures
-from wattseal.policy.pack import Policy
-from wattseal.policy.sets import Day, Grant, Waived, permit_set
+from wattseal.policy.sets import Grant, Waived
 from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, MeterQuarantined
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import ALL_ONES, TotalStatement
 
 
-def grant_of(statement: TotalStatement, roster: Roster) -> Grant:
-    """The statement as the set rules see it. Raises MalformedMessage or UnknownSubject."""
+def question_of(statement: TotalStatement, roster: Roster) -> Question:
+    """The statement as the rules see it. Raises MalformedMessage or UnknownSubject."""
     active = frozenset(roster.active(statement.cohort, statement.channel))
-    return Grant(active, statement.members_in(roster))
+    under = Under(statement.purpose, roster.interval_minutes)
+    return Question(Grant(active, statement.members_in(roster)), under, roster.by_class(active))
 
 
 def permit_total(
     statement: TotalStatement,
     roster: Roster,
     key: KeyNotice,
-    day: Day,
-    policy: Policy,
+    granted: Granted,
     measures: Measures,
     largest_group: int,
-) -> Day:
-    """The day with the statement granted.
+) -> Granted:
+    """What was granted of the day, and the statement.
 
     `roster` and `measures` are those in force in the statement's window, `key` is the one with its key id,
     `largest_group` what the layout's headroom holds. Raises Refused, or Contradiction for a statement under another
     roster, key or layout.
     """
+    policy = granted.levels.policy
+    check_totals(policy, statement.purpose)
     if statement.roster_digest != roster.fingerprint:
         raise Contradiction("the statement is not about the roster in force in its window")
     if (statement.suite, statement.layout_id) != (roster.suite, roster.layout_id) or statement.suite != key.suite:
@@ -40,10 +43,11 @@ def permit_total(
         raise Contradiction("the statement's key is not the one of its window")
     if statement.functional != ALL_ONES:
         raise FunctionalNotPermitted("a total adds every read once")
-    question = grant_of(statement, roster)
-    if not measures.quarantined.isdisjoint(question.members):
+    question = question_of(statement, roster)
+    check_classes(policy, statement.purpose, question.classes)
+    if not measures.quarantined.isdisjoint(question.grant.members):
         raise MeterQuarantined("a member is in quarantine")
-    return permit_set(day, question, policy, largest_group, [*_waived(statement, roster, measures)])
+    return granted.permit(question, largest_group, [*_waived(statement, roster, measures)])
 
 
 def _waived(statement: TotalStatement, roster: Roster, measures: Measures) -> Iterator[Waived]:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattseal.policy.meter_index import NO_METERS, MeterIndex, Places
-from wattseal.policy.pack import Policy
 from wattseal.protocol.errors import CoverageTooLow, GroupTooLarge, GroupTooSmall, NobodyReported, PinnedOtherwise
 from wattseal.protocol.ids import MeterId
 
 _NEVER_ASKED, _LEFT_OUT = -2, -1
 _NO_ATOM = 0
+_FOLLOWING = "a group that would follow from earlier releases"
 
 
 class Grant(NamedTuple):
@@ -28,8 +28,23 @@ class Grant(NamedTuple):
     members: Mapping[MeterId, int]
 
 
+class OfClass(NamedTuple):
+    """What a group needs that one of these meters is active in, by their places in a day's index."""
+
+    least_group: int
+    meters: Places
+
+
+class SizeRule(NamedTuple):
+    """What every group needs in which anybody was counted."""
+
+    least_group: int
+    coverage_percent: int
+    of_classes: tuple[OfClass, ...] = ()
+
+
 class Waived(NamedTuple):
-    """Meters among which less than the policy's coverage will do."""
+    """Meters among which less than the rule's coverage will do."""
 
     meters: frozenset[MeterId]
     coverage_percent: int
@@ -151,6 +166,12 @@ class Day:
         told: Places = atoms[atoms != _NO_ATOM]
         return told
 
+    def atoms_among(self, atoms: Places, meters: Places) -> Places:
+        """Those of the atoms that one of the meters is in."""
+        has_one = np.zeros(len(self.sizes.active), dtype=np.bool_)
+        has_one[self._atom_of[meters]] = True
+        return atoms[has_one[atoms]]
+
     def made_of(self, meters: frozenset[MeterId], atoms: Places) -> NDArray[np.bool_]:
         """Which of the atoms have no other active meters."""
         counts: Places = np.bincount(self._atom_of[self.index.known(meters)], minlength=len(self.sizes.active))
@@ -194,7 +215,7 @@ class _Draft:
         return bool(new.any())
 
 
-def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int, waived: Sequence[Waived] = ()) -> Day:
+def permit_set(day: Day, question: Grant, rule: SizeRule, largest_group: int, waived: Sequence[Waived] = ()) -> Day:
     """The day with the question granted. Raises Refused; what it raises for names no meter."""
     if not question.members:
         raise NobodyReported("no member of the cohort reported in time")
@@ -206,23 +227,31 @@ def permit_set(day: Day, question: Grant, policy: Policy, largest_group: int, wa
         raise PinnedOtherwise("a meter of the cohort was counted otherwise in an earlier statement of that day")
     own = [one.coverage_percent for one in waived if question.active <= one.meters]
     group = _Sizes(np.array([len(question.active)]), np.array([len(question.members)]))
-    _check_sizes(group, policy, np.array([min([policy.coverage_percent, *own])]), "the group")
+    _check_sizes(group, rule.least_group, "the group")
+    _check_coverage(group, np.array([min([rule.coverage_percent, *own])]), "the group")
     after = day.granted(asked)
     told = after.atoms_told(day, asked)
-    coverage = np.full(len(told), policy.coverage_percent)
+    _check_sizes(after.sizes.of(told), rule.least_group, _FOLLOWING)
+    for of_class in rule.of_classes:
+        _check_sizes(after.sizes.of(after.atoms_among(told, of_class.meters)), of_class.least_group, _FOLLOWING)
+    coverage = np.full(len(told), rule.coverage_percent)
     for one in waived:
         inside = after.made_of(one.meters, told)
         coverage[inside] = np.minimum(coverage[inside], one.coverage_percent)
-    _check_sizes(after.sizes.of(told), policy, coverage, "a group that would follow from earlier releases")
+    _check_coverage(after.sizes.of(told), coverage, _FOLLOWING)
     return after
 
 
-def _check_sizes(sizes: _Sizes, policy: Policy, coverage_percent: NDArray[np.intp], what: str) -> None:
+def _check_sizes(sizes: _Sizes, least_group: int, what: str) -> None:
     """Of every group in which anybody was counted."""
+    if (sizes.present[sizes.present > 0] < least_group).any():
+        raise GroupTooSmall(f"{what} has fewer than {least_group} members")
+
+
+def _check_coverage(sizes: _Sizes, coverage_percent: NDArray[np.intp], what: str) -> None:
+    """Likewise."""
     counted = np.flatnonzero(sizes.present)
     active, present = sizes.of(counted)
-    if (present < policy.least_group).any():
-        raise GroupTooSmall(f"{what} has fewer than {policy.least_group} members")
     low = 100 * present < coverage_percent[counted] * active
     if low.any():
         needed = coverage_percent[counted][low].max()

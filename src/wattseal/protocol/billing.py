@@ -15,8 +15,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
-from wattseal.protocol.ids import Channel, KeyIdField, Kind, MeterField, MeterId, NumberField, RegionField, Role
-from wattseal.protocol.release import Head, Purpose, SignedHead, Token
+from wattseal.protocol.ids import (
+    Channel,
+    KeyIdField,
+    Kind,
+    MeterField,
+    MeterId,
+    NumberField,
+    Purpose,
+    RegionField,
+    Role,
+)
+from wattseal.protocol.release import Head, SignedHead, Token
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.tariff.bill import Cycle
@@ -111,6 +121,7 @@ class BillQuestion(Message):
     are of those meters whose earlier bill is taken back.
     """
 
+    purpose: Purpose
     region: RegionField
     tariff: Bytes32
     mode: Mode
@@ -144,6 +155,7 @@ class BillStatement(Message):
 
     version: Literal[1] = 1
     kind: Literal["bills"] = "bills"
+    purpose: Purpose
     region: RegionField
     tariff: Bytes32
     mode: Mode
@@ -183,7 +195,7 @@ class BillStatement(Message):
             raise MalformedMessage(str(error)) from None
 
     def item(self, segment: BillSegment) -> Digest:
-        """What attempts are counted by: which reports of whom, which functionals; not how it was put."""
+        """What attempts are counted by: which reports of whom, which functionals; not why or how it was put."""
         content = {
             "meter": segment.meter,
             "segment": [segment.start, segment.end],
@@ -263,7 +275,6 @@ def split_numbers(joined: bytes, counts: Sequence[int]) -> list[list[bytes]]:
 class BillReleaseRequest(Message):
     """Collector to decryptor, as for totals."""
 
-    purpose: Purpose
     answer: BillAnswer
     unblinder_token: Token
     seen: Annotated[Many[SignedHead], Field(max_length=2)] = ()
@@ -272,7 +283,6 @@ class BillReleaseRequest(Message):
 class BillPadRequest(Message):
     """Decryptor to unblinder: the statement and its approval, never a number of the aggregator's."""
 
-    purpose: Purpose
     approval: BillApproval
     token: Token
     head: SignedHead
@@ -280,9 +290,10 @@ class BillPadRequest(Message):
 
 
 class BillPadGrant(Message):
-    """Unblinder to decryptor: one number for each functional of each segment, in order; heads as for totals."""
+    """Unblinder to decryptor: one number for each functional of each segment, in order; the rest as for totals."""
 
     statement_digest: Bytes32
+    policy: Bytes32
     numbers: Annotated[Bytes, Field(max_length=_MOST_NUMBERS)]
     head: SignedHead
     seen: Annotated[Many[SignedHead], Field(max_length=1)] = ()
@@ -296,11 +307,15 @@ class BillResult(Message):
 
 
 class BillRelease(Message):
-    """The opened results of a statement, in the order of its segments; the same statement gets the same bytes."""
+    """The opened results of a statement, in the order of its segments; the same statement gets the same bytes.
+
+    Policies as for totals.
+    """
 
     version: Literal[1] = 1
     statement: Bytes
-    purpose: Purpose
+    policy: Bytes32
+    unblinder_policy: Bytes32
     results: Annotated[Many[BillResult], Field(max_length=MOST_SEGMENTS)]
     flagged: Many[Count]
     decryptor_head: SignedHead

@@ -15,7 +15,7 @@ from wattseal.protocol.errors import MalformedMessage
 
 T = TypeVar("T")
 Digest = bytes
-_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 def _from_base64(value: object) -> object:

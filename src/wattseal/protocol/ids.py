@@ -98,6 +98,7 @@ LAST_WINDOW = Window(2_932_896)
 WindowField = Annotated[Window, Field(ge=0, le=LAST_WINDOW)]
 KeyIdField = Annotated[int, Field(ge=1, lt=1 << 32)]
 NumberField = Annotated[int, Field(ge=0, le=7)]
+Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
 def id_to_bytes(text: str) -> bytes:

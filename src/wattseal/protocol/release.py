@@ -11,7 +11,6 @@ from wattseal.protocol.roster import MAX_METERS, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, Approval
 
-Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Token = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -36,7 +35,6 @@ class SeenHeads(Message):
 class ReleaseRequest(Message):
     """Collector to decryptor. `seen` are the latest heads that the collector knows, of either half."""
 
-    purpose: Purpose
     answer: Answer
     unblinder_token: Token
     seen: Annotated[Many[SignedHead], Field(max_length=2)] = ()
@@ -49,7 +47,6 @@ class PadRequest(Message):
     reports under that one only.
     """
 
-    purpose: Purpose
     approval: Approval
     check_key_id: Annotated[Bytes, Field(min_length=16, max_length=16)]
     token: Token
@@ -60,11 +57,12 @@ class PadRequest(Message):
 class PadGrant(Message):
     """Unblinder to decryptor: the sum of the members' pads, and the ledger head that records the grant.
 
-    `seen` is the decryptor's head that the unblinder knew before this request: the decryptor finds it in its own
-    chain, or its ledger was replaced.
+    `policy` is the digest of the pack that the unblinder granted it under. `seen` is the decryptor's head that the
+    unblinder knew before this request: the decryptor finds it in its own chain, or its ledger was replaced.
     """
 
     statement_digest: Bytes32
+    policy: Bytes32
     pad_sum: Annotated[Bytes, Field(max_length=1 << 16)]
     head: SignedHead
     seen: Annotated[Many[SignedHead], Field(max_length=1)] = ()
@@ -73,12 +71,14 @@ class PadGrant(Message):
 class Release(Message):
     """The opened total with everything that a reader needs to check it; the same statement gets the same bytes.
 
-    `reads` are sums of each interval in `unit`, which is the region's.
+    `reads` are sums of each interval in `unit`, which is the region's. `policy` and `unblinder_policy` are the digests
+    of the packs that the halves released it under: each operator answers for its own.
     """
 
     version: Literal[1] = 1
     statement: Bytes
-    purpose: Purpose
+    policy: Bytes32
+    unblinder_policy: Bytes32
     unit: Unit
     reads: Many[Count]
     members: Annotated[int, Field(ge=1, le=MAX_METERS)]

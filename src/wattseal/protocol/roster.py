@@ -1,7 +1,7 @@
 """Who belongs to what: the roster of a region, signed by the utility and countersigned by both other operators."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -144,6 +144,10 @@ class Roster(Message):
         return {row.meter: row for row in self.rows}
 
     @cached_property
+    def classes(self) -> frozenset[CustomerClass]:
+        return frozenset(row.customer_class for row in self.rows)
+
+    @cached_property
     def by_service_point(self) -> dict[str, RosterRow]:
         return {row.service_point: row for row in self.rows}
 
@@ -169,6 +173,16 @@ class Roster(Message):
         if cohort not in self.cohorts:
             raise UnknownSubject(f"region {self.region} has no cohort {cohort}")
         return self._active.get((cohort, channel), ())
+
+    def by_class(self, meters: Iterable[MeterId]) -> dict[CustomerClass, frozenset[MeterId]]:
+        """The meters by the class of their customers; a class that none of them has is left out."""
+        if len(self.classes) == 1:
+            everybody = frozenset(meters)
+            return {next(iter(self.classes)): everybody} if everybody else {}
+        found: dict[CustomerClass, set[MeterId]] = {}
+        for meter in meters:
+            found.setdefault(self.by_meter[meter].customer_class, set()).add(meter)
+        return {name: frozenset(of_class) for name, of_class in found.items()}
 
 
 class SignedRoster(Countersigned):

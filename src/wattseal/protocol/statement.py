@@ -13,7 +13,16 @@ from pydantic import Field
 
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
 from wattseal.protocol.errors import MalformedMessage
-from wattseal.protocol.ids import Channel, CohortField, KeyIdField, MeterId, NumberField, RegionField, WindowField
+from wattseal.protocol.ids import (
+    Channel,
+    CohortField,
+    KeyIdField,
+    MeterId,
+    NumberField,
+    Purpose,
+    RegionField,
+    WindowField,
+)
 from wattseal.protocol.roster import MAX_METERS, Roster
 from wattseal.protocol.signing import sign, verify
 
@@ -24,6 +33,7 @@ Position = Annotated[int, Field(ge=0, lt=MAX_METERS)]
 class TotalQuestion(Message):
     """What a collector asks the aggregator for: the total of a cohort, interval by interval, over one closed window."""
 
+    purpose: Purpose
     region: RegionField
     cohort: CohortField
     channel: Channel = Channel.DELIVERED
@@ -31,10 +41,14 @@ class TotalQuestion(Message):
 
 
 class TotalStatement(Message):
-    """The members whose reads are summed, each at its frozen number, and under which key, layout and roster."""
+    """The members whose reads are summed, each at its frozen number, and under which key, layout and roster.
+
+    The purpose is part of what is asked: every role judges by it, and none can be told another.
+    """
 
     version: Literal[1] = 1
     kind: Literal["total"] = "total"
+    purpose: Purpose
     region: RegionField
     cohort: CohortField
     channel: Channel
@@ -61,7 +75,7 @@ class TotalStatement(Message):
         return members
 
     def item(self, members: Mapping[MeterId, int]) -> Digest:
-        """What attempts are counted by: who, which reports of theirs, which functional; not how it was put."""
+        """What attempts are counted by: who, which reports of theirs, which functional; not why or how it was put."""
         return hashlib.sha256(
             b"wattseal/1 item\0"
             + canonical_json(

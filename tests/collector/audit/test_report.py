@@ -43,7 +43,7 @@ def ledger(tmp_path: Path) -> Path:
         )
         for _ in range(20):
             with pytest.raises(Refused):
-                run.ask(run.answer(run.of("m3")), "curiosity")
+                run.ask(run.answer(run.of("m3", purpose="curiosity")))
     return tmp_path / "decryptor.sqlite"
 
 
@@ -51,6 +51,7 @@ def _released(run: Run, roster: Roster, window: Window) -> None:
     """As the decryptor records a total of all but m5."""
     half, meters = run.decryptor, list(roster.by_meter)
     statement = TotalStatement(
+        purpose="research",
         region=roster.region,
         cohort=CohortId("town"),
         channel=Channel.DELIVERED,

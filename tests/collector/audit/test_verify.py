@@ -28,7 +28,7 @@ def ledgers(tmp_path: Path) -> Path:
         run.release(run.of("m0", "m1"))
         run.release(run.of("m2"))
         with pytest.raises(Refused):
-            run.ask(run.answer(run.of("m3")), "curiosity")
+            run.ask(run.answer(run.of("m3", purpose="curiosity")))
         _closed(run)
     return tmp_path
 

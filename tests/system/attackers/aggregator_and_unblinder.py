@@ -8,7 +8,7 @@ import sys
 from typing import NamedTuple
 
 from tests.system.attackers.loot import Loot, open_loot, tell
-from tests.system.forging import CIPHERTEXT_BYTES, PURPOSE, RogueUnblinder, meters_of, outcome
+from tests.system.forging import CIPHERTEXT_BYTES, RogueUnblinder, meters_of, outcome
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Use
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
@@ -103,7 +103,7 @@ class Attack:
         statement = self._loot.rogue_aggregator.statement(self._loot.roster, forgery.cohort, self._loot.windows[0])
         answer = self._loot.rogue_aggregator.answer(statement, forgery.ciphertext)
         token = self._loot.token(Role.UNBLINDER)
-        request = ReleaseRequest(purpose=PURPOSE, answer=answer, unblinder_token=token)
+        request = ReleaseRequest(answer=answer, unblinder_token=token)
         return outcome(self._decryptor.post, "/v1/releases", request)
 
 

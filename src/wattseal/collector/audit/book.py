@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.codec import Bytes, Count, first_fault
 from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import Purpose
 from wattseal.protocol.ledger import Entry, EntryKind
-from wattseal.protocol.release import Purpose
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 

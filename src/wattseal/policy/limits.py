@@ -1,0 +1,77 @@
+"""What a pack asks of one question: its purpose, its functionals, and the classes of the customers in it."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from wattseal.policy.pack import Policy
+from wattseal.protocol.errors import FunctionalNotPermitted, PurposeNotPermitted
+from wattseal.protocol.roster import CustomerClass, Interval, Roster
+from wattseal.protocol.tariff.charges import Mode
+
+BEYOND_ANY_GROUP = 1 << 20
+
+
+class Limits(NamedTuple):
+    """Of one purpose in a region of one interval length. A class that is not there is in no sum of the purpose."""
+
+    least_group: Mapping[CustomerClass, int]
+    largest_share_percent: Mapping[CustomerClass, int]
+    coverage_percent: int
+
+    def least_of(self, customer_class: CustomerClass) -> int:
+        """Larger than any group for a class that the purpose has no sums of: such a sum is as fine as no other."""
+        return self.least_group.get(customer_class, BEYOND_ANY_GROUP)
+
+    def share_of(self, customer_class: CustomerClass) -> int:
+        return self.largest_share_percent.get(customer_class, 0)
+
+
+STRICTEST = Limits({}, {}, 100)
+"""Of a purpose that the pack does not have any more: no level leaves out what was released under it."""
+
+
+def limits_of(policy: Policy, purpose: str, interval: Interval) -> Limits:
+    rule = policy.purposes.get(purpose)
+    if rule is None:
+        return STRICTEST
+    return Limits(
+        {name: of_class.least_group.at(interval) for name, of_class in rule.classes.items()},
+        {name: of_class.largest_share_percent for name, of_class in rule.classes.items()},
+        rule.coverage_percent,
+    )
+
+
+def check_classes(policy: Policy, purpose: str, classes: Iterable[CustomerClass]) -> None:
+    """Raises PurposeNotPermitted for a purpose of another pack, or one that has no rule for a class of its question."""
+    lacking = sorted(set(classes) - policy.check_purpose(purpose).classes.keys())
+    if lacking:
+        raise PurposeNotPermitted(f"policy {policy.name} has no rule for class {lacking[0]} under purpose {purpose}")
+
+
+def check_totals(policy: Policy, purpose: str) -> None:
+    """Raises PurposeNotPermitted or FunctionalNotPermitted unless the purpose has exact totals."""
+    rule = policy.check_purpose(purpose)
+    if not rule.opens_totals:
+        raise FunctionalNotPermitted(f"policy {policy.name} opens no totals under purpose {purpose}")
+    if rule.noise != "none":
+        raise FunctionalNotPermitted("this version adds no noise, and the policy asks for it")
+
+
+def check_bills(policy: Policy, purpose: str, mode: Mode, customer_class: CustomerClass) -> None:
+    """Raises PurposeNotPermitted or FunctionalNotPermitted unless the purpose has such results of single meters."""
+    rule = policy.check_purpose(purpose)
+    check_classes(policy, purpose, [customer_class])
+    wanted = "bill-amounts" if mode is Mode.AMOUNT else "bill-determinants"
+    if wanted not in rule.functionals:
+        raise FunctionalNotPermitted(f"policy {policy.name} opens no {wanted} under purpose {purpose}")
+
+
+def least_of_any(policy: Policy, roster: Roster) -> int:
+    """The smallest group that some purpose opens a total of, of any class that the roster has."""
+    sizes = [
+        rule.classes[name].least_group.at(roster.interval_minutes)
+        for rule in policy.purposes.values()
+        if rule.opens_totals
+        for name in roster.classes & rule.classes.keys()
+    ]
+    return min(sizes, default=BEYOND_ANY_GROUP)

@@ -1,0 +1,1 @@
+"""Policy packs that come with the package: data with a source for each number."""

@@ -1,0 +1,53 @@
+"""What a pack permits of one question: its functional, its classes, its noise."""
+
+import pytest
+
+from tests.policy.packs import class_rule, flat, pack_of, purpose_rule
+from tests.policy.rosters import roster, row, rows_of
+from wattseal.policy.limits import STRICTEST, check_bills, check_classes, check_totals, least_of_any, limits_of
+from wattseal.protocol.errors import FunctionalNotPermitted, PurposeNotPermitted
+from wattseal.protocol.tariff.charges import Mode
+
+RULES = pack_of(
+    {
+        "billing": purpose_rule(functionals=("bill-amounts",), classes={"residential": class_rule()}),
+        "planning": purpose_rule(functionals=("totals",), classes={"residential": class_rule(20)}),
+    }
+)
+
+
+def test_a_purpose_has_the_functionals_that_it_names() -> None:
+    check_totals(RULES, "planning")
+    check_bills(RULES, "billing", Mode.AMOUNT, "residential")
+    with pytest.raises(FunctionalNotPermitted, match="no totals under purpose billing"):
+        check_totals(RULES, "billing")
+    for purpose, mode in (("billing", Mode.DETERMINANTS), ("planning", Mode.AMOUNT)):
+        with pytest.raises(FunctionalNotPermitted, match=f"opens no bill-.* under purpose {purpose}"):
+            check_bills(RULES, purpose, mode, "residential")
+
+
+def test_a_purpose_has_the_classes_that_it_names() -> None:
+    check_classes(RULES, "planning", ["residential"])
+    with pytest.raises(PurposeNotPermitted, match="no rule for class commercial under purpose planning"):
+        check_classes(RULES, "planning", ["residential", "commercial"])
+    with pytest.raises(PurposeNotPermitted):
+        check_bills(RULES, "billing", Mode.AMOUNT, "large")
+
+
+def test_noise_that_this_version_does_not_add_is_not_left_out() -> None:
+    noise = {"mechanism": "zcdp", "rho_millionths": 1, "clip": 1, "budget_rho_millionths": 1}
+    rules = pack_of({"study": purpose_rule(functionals=("totals",), noise=noise)})
+    with pytest.raises(FunctionalNotPermitted, match="adds no noise"):
+        check_totals(rules, "study")
+
+
+def test_limits_follow_the_interval() -> None:
+    assert limits_of(flat(7), "research", 15).least_of("residential") == 7
+    assert limits_of(flat(7), "gone", 15) == STRICTEST
+
+
+def test_the_smallest_group_that_any_purpose_opens() -> None:
+    homes = roster(rows_of("town", 3))
+    assert least_of_any(RULES, homes) == 20
+    assert least_of_any(flat(7), homes) == 7
+    assert least_of_any(RULES, roster([row("m1", "town", customer_class="commercial")])) > 16_384
