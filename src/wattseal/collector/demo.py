@@ -38,7 +38,7 @@ TARIFF, TERRITORY = "E-TOU-C", "X"
 _VICTIM, _OTHER, _WHOLE = "town/feeder-1/transformer-001", "town/feeder-1/transformer-002", "town"
 
 
-def demo(out: Path, first_date: str, console: Console) -> dict[str, Any]:
+def demo(out: Path, first_date: str, console: Console, meters: int = METERS) -> dict[str, Any]:
     """Write totals.csv, bills.csv, some bills' pages, report.html and load.png; returns a summary.
 
     Raises WattsealError if a cheat gets through.
@@ -48,17 +48,19 @@ def demo(out: Path, first_date: str, console: Console) -> dict[str, Any]:
     cycle = f"{day}..{day + timedelta(days=DAYS)}"
     billing = billing_of(TARIFF, None, (TERRITORY, None), Mode.DETERMINANTS, (cycle,), None)
     with open_trial(trial_policy(), None, console) as trial:
-        with trial.stage(f"making {METERS} simulated meters"):
+        with trial.stage(f"making {meters} simulated meters"):
             homes = ("--root", "town", "--leaf-size", str(LEAF), "--apart", str(SMALL_GROUP))
             # A cycle of local days ends within the UTC day after them.
             days = ("--first-date", first_date, "--days", str(DAYS + 2))
-            facts = trial.prepare("--simulate", str(METERS), *days, *homes, billing=billing)
+            facts = trial.prepare("--simulate", str(meters), *days, *homes, billing=billing)
         with trial.collected([day], "--daily-days", "1") as (client, sent):
             with trial.stage("trying what must not work"):
                 attempts = _Cheats(trial.places, client, day).all()
             with trial.stage("trying it with bills"):
-                attempts += _bill_cheats(trial, client, cycle).all()
+                cheats = _bill_cheats(trial, client, cycle)
+                attempts += cheats.all()
             bills = trial.ask_bills(client)
+            attempts += cheats.of_billed()
             with trial.stage("adding ciphertexts, opening totals"):
                 totals = trial.ask(client, facts["cohorts"], [day], facts["channels"])
         told = Told("A simulated town: a day of totals, a month of bills", totals, bills, attempts, PAGES)

@@ -74,8 +74,12 @@ class BillCheats:
             tried("bill a home over a cycle that begins a day later", AGGREGATOR, self._shifted),
             tried("cheating aggregator: add to the numbers of a bill", DECRYPTOR, self._added),
             tried("cheating aggregator: bill a home by its neighbor's reads", DECRYPTOR, self._swapped),
-            tried("cheating aggregator: bill a report under a second number", DECRYPTOR, self._renumbered),
         ]
+
+    def of_billed(self) -> list[Attempt]:
+        """What is tried on homes that were billed already."""
+        what = "cheating aggregator: bill a home again, under a second number"
+        return [tried(what, DECRYPTOR, self._renumbered)]
 
     def _selector(self) -> None:
         file = self._places.directory / "selector.toml"
@@ -107,7 +111,7 @@ class BillCheats:
         self._release(forged, answer, answer.numbers)
 
     def _answer(self, homes: int, terms: Terms | None = None) -> BillAnswer:
-        """About homes that no cheat was tried on before: the same statement gets the same release."""
+        """About homes that nothing was tried on before: the same statement gets the same release."""
         asked: dict[str, Account] = dict.fromkeys(islice(self._homes, homes), Account())
         return self._client.bill_answer((terms or self._terms).question(REGION, asked, BILLING_PURPOSE))
 
