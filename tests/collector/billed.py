@@ -63,6 +63,18 @@ def segment(
     return BillSegment(meter=MeterId(meter), start=start, end=end, reports=reports)
 
 
+def estimated(part: BillSegment) -> BillSegment:
+    """With the registers' reading in the place of every cycle report."""
+    reports = (report.model_copy(update={"read_at": part.end}) for report in part.reports)
+    return part.model_copy(update={"reports": tuple(reports)})
+
+
+def with_demand(part: BillSegment) -> BillSegment:
+    """With the registers' reading beside the cycle report of delivered energy."""
+    cycle, *others = part.reports
+    return part.model_copy(update={"reports": (cycle, cycle.model_copy(update={"read_at": part.end}), *others)})
+
+
 def plain_reads(part: BillSegment) -> Reads:
     """Of meter and beginning alone, so that a later number changes nothing unless a test wants it."""
     rng = np.random.default_rng([*part.meter.encode(), part.start])
@@ -97,7 +109,8 @@ def _roster(of: Terms) -> Roster:
 def result(of: Terms, asked: BillStatement, part: BillSegment) -> BillResult:
     compiled = asked.compiled(part, of.tariff, _roster(of))
     outcome = plain_outcome(compiled, plain_reads(part).channels)
-    return BillResult(values=tuple(outcome.results[one.item] for one in compiled.functionals), opened=True)
+    energy = (outcome.results[one.item] for one in compiled.functionals)
+    return BillResult(values=(*energy, *outcome.registers.values()), opened=True)
 
 
 def released(

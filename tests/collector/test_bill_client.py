@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.collector.billed import CUT, REGION, Roles, asking, deployed, plain_reads, segment, terms
+from tests.collector.billed import CUT, REGION, Roles, asking, deployed, estimated, plain_reads, segment, terms
 from tests.commands.shell import Ended, wattseal
 from tests.protocol.samples import head
 from tests.protocol.tariff.samples import ENERGY, MAY, PACIFIC, TOU, tariff
@@ -115,6 +115,25 @@ def test_what_is_not_an_answer(tmp_path: Path, changes: dict[str, Any], error: t
         ask(roles, tmp_path)
     cheated_by_decryptor = "release_changes" in changes or "release_key" in changes
     assert ("bill-releases" in roles.seen) is cheated_by_decryptor
+
+
+def test_estimates_come_only_if_they_were_asked_for(tmp_path: Path) -> None:
+    """Else an aggregator could have sums opened where a few cents do."""
+    segments = {"m1": [estimated(segment("m1"))]}
+    with pytest.raises(Contradiction, match="would estimate what it was not asked to"):
+        ask(Roles(terms(), segments=segments), tmp_path)
+    (found,) = ask(Roles(terms(estimates=True), segments=segments), tmp_path)
+    assert isinstance(found, Settled)
+    assert found.bill.by_registers == (MAY.minutes,)
+
+
+def test_what_may_help_where_a_report_is_missing(tmp_path: Path) -> None:
+    refusal = NobodyReported("1 of 1 meters have no report of this cycle")
+    with town(tmp_path, refusal=refusal) as (_, directory):
+        with pytest.raises(NobodyReported, match="of this cycle; --estimate bills what the registers show"):
+            bill(options(directory))
+        with pytest.raises(NobodyReported, match=r"of this cycle$"):
+            bill(options(directory, estimate=True))
 
 
 def test_nothing_is_asked_that_could_not_be_billed(tmp_path: Path) -> None:

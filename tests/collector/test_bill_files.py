@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.collector.billed import BOTH, CUT, released, segment, terms
+from tests.collector.billed import BOTH, CUT, estimated, released, segment, terms
 from tests.protocol.tariff.samples import ENERGY, EXPORT, MAY, TOU, flat, tariff
 from wattseal.collector.bill_files import (
     Found,
@@ -149,7 +149,7 @@ def test_json_says_all_of_it() -> None:
         "amount": "39.82",
         "cancels": {"release": to_base64(EARLIER.release), "amount": "123.45"},
         "due": "-83.63",
-        "estimated": [{"from": "2026-05-01T07:00:00Z", "to": "2026-05-31T07:00:00Z"}],
+        "estimated": [{"from": "2026-05-01T07:00:00Z", "to": "2026-05-31T07:00:00Z", "by": "reads"}],
         "energy": [
             {"channel": "delivered", "schedule": "tou", "period": "off-peak", "kwh": "100.001"},
             {"channel": "delivered", "schedule": "tou", "period": "peak", "kwh": "20.000"},
@@ -160,6 +160,17 @@ def test_json_says_all_of_it() -> None:
         "release": to_base64(found.release),
         "statement": to_base64(hashlib.sha256(release.statement).digest()),
     }
+
+
+def test_a_bill_from_registers_is_marked_wherever_it_is_written() -> None:
+    of = terms(NET, estimates=True)
+    part = estimated(segment("m1", channels=BOTH))
+    (found,) = settled(released(of, part), of, {"m1": Account()})
+    assert written(found)[1][-1] == "true"
+    assert described(found)["estimated"] == [
+        {"from": "2026-05-01T07:00:00Z", "to": "2026-05-31T07:00:00Z", "by": "registers"}
+    ]
+    assert bills_frame([found])["estimated"].to_list() == [True]
 
 
 def test_therms_have_six_decimals() -> None:

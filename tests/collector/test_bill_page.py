@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from tests.collector.billed import BOTH, CUT, released, segment, terms
+from tests.collector.billed import BOTH, CUT, estimated, released, segment, terms
 from tests.collector.test_bill_files import EARLIER, NET, SUMS, one
 from tests.collector.test_report_page import HOSTILE, Page
 from tests.protocol.tariff.samples import ENERGY, flat, tariff
@@ -31,6 +31,12 @@ def joined() -> Settled:
     of = terms(NET, Mode.DETERMINANTS)
     parts = segment("m9", end=CUT, channels=BOTH), segment("m1", start=CUT, channels=BOTH)
     (found,) = settled(released(of, *parts), of, dict.fromkeys(("m1", "m9"), Account("account-1")))
+    return bill(found)
+
+
+def from_registers() -> Settled:
+    of = terms(NET, estimates=True)
+    (found,) = settled(released(of, estimated(segment("m1", channels=BOTH))), of, {"m1": Account()})
     return bill(found)
 
 
@@ -62,6 +68,7 @@ BILLS = {
     "gas": bill(one(GAS, 28_317)),
     "demand": replace(DEMANDING, bill=replace(DEMANDING.bill, demand={Register("TOU", "peak"): 1_234_500})),
     "two meters": joined(),
+    "registers": from_registers(),
     "hostile": hostile(),
 }
 
@@ -140,6 +147,12 @@ def test_a_rebill_says_what_it_cancels(pages: dict[str, Page]) -> None:
     assert "Partly estimated" in text
     assert "in 2026-05-01T07:00:00Z to 2026-05-31T07:00:00Z." in text
     assert len([row for row in pages["rebill"].of("tr") if row.get("class") == "sum"]) == 3
+
+
+def test_a_bill_from_registers_says_so(pages: dict[str, Page]) -> None:
+    text = pages["registers"].text
+    assert "Estimated: the report of interval reads is missing, and registers stand for it, in 2026-05-01T07" in text
+    assert "Partly estimated" not in text
 
 
 def test_gas_is_told_in_its_own_words(pages: dict[str, Page]) -> None:

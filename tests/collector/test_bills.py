@@ -7,12 +7,26 @@ from typing import Any
 
 import pytest
 
-from tests.collector.billed import BOTH, CUT, DELIVERED, END, HOUR, START, plain_reads, released, segment, terms
+from tests.collector.billed import (
+    BOTH,
+    CUT,
+    DELIVERED,
+    END,
+    HOUR,
+    START,
+    estimated,
+    plain_reads,
+    released,
+    segment,
+    terms,
+    with_demand,
+)
 from tests.protocol.tariff.samples import ENERGY, EXPORT, MAY, PACIFIC, TOU, flat, tariff, tiers
 from wattseal.collector.bill_terms import Account, Terms, runs
 from wattseal.collector.bills import Settled, Unbilled, same_bill, settled
 from wattseal.protocol.billing import BillRelease, BillResult, BillSegment
 from wattseal.protocol.errors import Contradiction, MalformedMessage, UsageError, VerificationRefused
+from wattseal.protocol.ids import Channel
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.tariff.bill import Bill, Cancelled, Customer, Cycle
 from wattseal.protocol.tariff.charges import DemandCharge, FixedCharge, Mode
@@ -23,7 +37,9 @@ from wattseal.protocol.tariff.toml_file import packaged
 FIXED = FixedCharge(name="Base", per="day", price=79_343)
 PER_CYCLE = FixedCharge(name="Meter", per="cycle", price=900_000)
 NET = tariff(TOU, EXPORT, FIXED)
+DEMANDING = tariff(TOU, EXPORT, DemandCharge(name="Demand", schedule="flat", tiers=tiers((50_000, 9_000), (None, 5))))
 X = Customer("X")
+SUMS = Mode.DETERMINANTS
 
 
 def by_itself(*meters: str, customer: Customer = X) -> dict[str, Account]:
@@ -81,6 +97,31 @@ def test_flagged_intervals_make_a_bill_estimated() -> None:
     measured, estimated = settled(release, of, by_itself("m1", "m2"))
     assert bill_of(measured).estimated == ()
     assert bill_of(estimated).estimated == (MAY.minutes,)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_demand_comes_from_registers(mode: Mode) -> None:
+    of, part = terms(DEMANDING, mode), with_demand(segment("m1", channels=BOTH))
+    (found,) = settled(released(of, part), of, by_itself("m1", customer=Customer()))
+    same_bill(bill_of(found), plain(of, part))
+    assert set(bill_of(found).demand.values()) == {int(plain_reads(part).channels[Channel.DELIVERED].max())}
+    assert (bill_of(found).estimated, bill_of(found).by_registers) == ((), ())
+
+
+@pytest.mark.parametrize("channels", [(), (Channel.RECEIVED,)], ids=["all", "received"])
+def test_a_bill_from_registers_is_an_estimated_one(channels: tuple[Channel, ...]) -> None:
+    """In sums, whatever the mode, where no cycle report was; to the cent what the reads themselves would come to."""
+    of, part = terms(DEMANDING, estimates=True), with_demand(segment("m1", channels=BOTH))
+    part = estimated(segment("m1", channels=BOTH)) if not channels else estimated_received(part)
+    (found,) = settled(released(of, part), of, by_itself("m1", customer=Customer()))
+    modes = {"Energy": of.tariff.modes(Mode.AMOUNT)["Energy"] if channels else Mode.DETERMINANTS, "Export": SUMS}
+    same_bill(bill_of(found), plain_bill(of.tariff, MAY, [plain_reads(part)], modes))
+    assert bill_of(found).estimated == bill_of(found).by_registers == (MAY.minutes,)
+
+
+def estimated_received(part: BillSegment) -> BillSegment:
+    *delivered, received = part.reports
+    return part.model_copy(update={"reports": (*delivered, received.model_copy(update={"read_at": part.end}))})
 
 
 def test_meters_of_an_account_share_a_bill() -> None:
@@ -226,7 +267,6 @@ def test_a_release_of_a_meter_that_nobody_asked_for() -> None:
         (terms(packaged("E-TOU-C")), Customer(), "territory"),
         (terms(packaged("E-TOU-C")), Customer("Atlantis"), "territory"),
         (terms(packaged("E-TOU-C")), Customer("X", "FREE"), "program 'FREE'"),
-        (terms(tariff(ENERGY, DemandCharge(name="D", schedule="flat", tiers=tiers((None, 5))))), Customer(), "demand"),
         (terms(tariff(FIXED)), Customer(), "channels"),
         (terms(interval_minutes=7), Customer("X"), "interval_minutes"),
         (terms(cycle=replace(MAY, timezone="Mars/Olympus")), Customer("X"), "Mars/Olympus"),

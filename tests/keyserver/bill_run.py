@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tests.policy.packs import flat
 from tests.policy.rosters import REGION, TRUST, countersigned, operator, published, roster, row
+from tests.protocol.tariff.metered import register_values
 from wattseal.cryptosystems.ckks.encryptor import MeterSealer
 from wattseal.cryptosystems.ckks.evaluator import bill_sums
 from wattseal.cryptosystems.ckks.functional import Functional
@@ -50,7 +51,7 @@ from wattseal.protocol.billing import (
     SegmentReport,
     local_day,
 )
-from wattseal.protocol.ids import HalfRole, Kind, MeterId, Role, Suite, Window
+from wattseal.protocol.ids import Channel, HalfRole, Kind, MeterId, Role, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.ledger import EMPTY, Entry
 from wattseal.protocol.release import Head, SignedHead
@@ -61,6 +62,7 @@ from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Compiled
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.tariff.plain import plain_outcome
+from wattseal.protocol.tariff.registers import Program, results_of
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
@@ -146,6 +148,13 @@ class Run:
         reports = tuple(SegmentReport(channel=channel, number=number) for channel in channels)
         return BillSegment(meter=MeterId(meter), start=start, end=end, reports=reports, cancels=cancels)
 
+    def resting_on(
+        self, meter: str, *read_at: int | None, number: int = 0, cancels: Cancels | None = None
+    ) -> BillSegment:
+        """Of delivered energy: None is its cycle report, a minute what its registers showed then."""
+        reports = (SegmentReport(channel=Channel.DELIVERED, number=number, read_at=minute) for minute in read_at)
+        return self.segment(meter).model_copy(update={"reports": tuple(reports), "cancels": cancels})
+
     def row(self, meter: MeterId, end: int) -> RosterRow:
         """The last that was in force before that minute."""
         begun = [roster for roster in self.rosters if roster.effective * MINUTES_PER_DAY < end]
@@ -208,27 +217,45 @@ class Run:
     ) -> Numbers:
         found = []
         for segment, compiled in zip(statement.segments, self.compiled(statement), strict=True):
-            labels = {report.channel: label_of(segment, report) for report in segment.reports}
-            weighed = functionals or [Functional.of(one.y) for one in compiled.functionals]
-            pairs = zip(compiled.functionals, weighed, strict=True)
-            found.append([number(labels[one.item.channel], functional) for one, functional in pairs])
+            labels = {(report.channel, report.kind): self.label(segment, report) for report in segment.reports}
+            results = results_of(compiled)
+            weighed = functionals or [Functional.of(one.y) for one in results]
+            pairs = zip(results, weighed, strict=True)
+            found.append([number(labels[one.channel, one.kind], functional) for one, functional in pairs])
         return found
+
+    def label(self, segment: BillSegment, report: SegmentReport) -> Label:
+        label = label_of(segment, report)
+        if report.read_at is None:
+            return label
+        return label._replace(end=report.read_at, registers=self.program(label).binding(self.cycle.minutes))
+
+    def program(self, label: Label) -> Program:
+        return Program(self.tariff, Channel.from_code(label.channel), ZONE, 60, 1)
 
     def sealed(self, label: Label) -> bytes:
         """The meter's report, under the scale of the cycle."""
         tag_key = self.key(Role.DECRYPTOR, label)
         keys = {"pad_key": self.key(Role.UNBLINDER, label), "secret_key": tag_key, "error_key": Secret(b"e" * 32)}
         scale = bill_scale(tag_key, label, CycleMinutes(*self.cycle.minutes))
-        return MeterSealer(CKKS_4096, label, **keys).seal(reads_of(label), scale, label)
+        return MeterSealer(CKKS_4096, label, **keys).seal(self.values(label), scale, label)
+
+    def values(self, label: Label) -> Reads:
+        """What a report holds: reads, or registers that counted those of number 0."""
+        if label.kind == Kind.CYCLE:
+            return reads_of(label)
+        return register_values(self.program(label), label.start, measured(label), before=10**9)
 
     def expected(self, statement: BillStatement) -> list[BillResult]:
         """From plain reads."""
         found = []
         for segment, compiled in zip(statement.segments, self.compiled(statement), strict=True):
-            reads = {report.channel: reads_of(label_of(segment, report)) for report in segment.reports}
+            labels = {report.channel: label_of(segment, report) for report in reversed(segment.reports)}
+            reads = {c: measured(one) if c in compiled.by_registers else reads_of(one) for c, one in labels.items()}
             results = plain_outcome(compiled, reads).results
-            values = tuple(results[functional.item] for functional in compiled.functionals)
-            found.append(BillResult(values=values, opened=True))
+            demand = plain_outcome(compiled, {c: measured(one) for c, one in labels.items()}).registers
+            energy = (results[functional.item] for functional in compiled.functionals)
+            found.append(BillResult(values=(*energy, *demand.values()), opened=True))
         return found
 
     def answer(self, statement: BillStatement, numbers: Numbers | None = None, flagged: int = 0) -> BillAnswer:
@@ -267,14 +294,20 @@ def opened(released: BillsReleased) -> BillRelease:
 
 def label_of(segment: BillSegment, report: SegmentReport) -> Label:
     code = report.channel.code
-    place = (REGION, segment.meter, Kind.CYCLE, code, segment.start, segment.end)
+    place = (REGION, segment.meter, report.kind, code, segment.start, segment.end)
     return Label(int(Suite.CKKS), MODULUS_ID, *place, KEY.key_id, report.number)
 
 
 def reads_of(label: Label) -> Reads:
+    """Of a cycle report."""
     seed = hashlib.sha256(repr(label[2:]).encode()).digest()
     count = (label.end - label.start) // 60
     return np.random.default_rng(int.from_bytes(seed)).integers(0, 5000, count, dtype=np.int64)
+
+
+def measured(label: Label) -> Reads:
+    """What registers count: the reads that the first cycle report holds."""
+    return reads_of(label._replace(kind=Kind.CYCLE, number=0, registers=b""))
 
 
 def kinds(half: Half) -> list[str]:

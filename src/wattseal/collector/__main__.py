@@ -246,6 +246,9 @@ def bill(
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Of the reads of class large: Wh, 10Wh or 100Wh.")] = None,
     therms_per_ccf: Therms = None,
+    estimate: Annotated[
+        bool, typer.Option(help="Where a cycle report is missing, bill what the registers show, marked as estimated.")
+    ] = False,
     directory: Directory = DEFAULT_DIR,
     out: Annotated[Path | None, typer.Option(help="Directory for bills.csv, and the bill as a page and JSON.")] = None,
     as_json: Json = False,
@@ -268,6 +271,7 @@ def bill(
         cancels=cancels,
         unit=unit,
         therms_per_ccf=therms_per_ccf,
+        estimate=estimate,
         out=out,
     )
     answer = order(options)

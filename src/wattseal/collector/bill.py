@@ -14,7 +14,7 @@ from wattseal.collector.client import Client
 from wattseal.collector.out import check_out
 from wattseal.edge.private_files import write_private
 from wattseal.protocol.codec import to_base64
-from wattseal.protocol.errors import UsageError
+from wattseal.protocol.errors import NobodyReported, UsageError
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.tariff.bill import Customer, parse_cycle
 from wattseal.protocol.tariff.files import load_tariff
@@ -38,6 +38,7 @@ class BillOptions:
     cancels: Path | None = None
     unit: str | None = None
     therms_per_ccf: str | None = None
+    estimate: bool = False
     out: Path | None = None
 
     @property
@@ -59,13 +60,23 @@ def bill(options: BillOptions) -> dict[str, Any]:
         tariff = _tariff(options.tariff, client)
         cycle = parse_cycle(options.cycle, zone_for(options.timezone, tariff))
         cancels = None if options.cancels is None else read_cancelled(options.cancels, meters, cycle)
-        terms = Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms)
+        terms = Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms, options.estimate)
         accounts = {meter: Account(name, options.customer, cancels) for meter, name in meters.items()}
-        (found,) = client.bills(accounts, terms, region=options.region)
+        (found,) = _asked(client, accounts, terms, options.region)
     if isinstance(found, Unbilled):
         raise found.error
     files = [] if options.out is None else write_bills([found], options.out)
     return {**described(found), "files": [str(file) for file in files]}
+
+
+def _asked(client: Client, accounts: Mapping[str, Account], terms: Terms, region: str) -> Sequence[Settled | Unbilled]:
+    """Raises what the client does, and says what may help where reports are missing."""
+    try:
+        return client.bills(accounts, terms, region=region)
+    except NobodyReported as error:
+        if terms.estimates or terms.tariff.needs_reads:
+            raise
+        raise NobodyReported(f"{error}; --estimate bills what the registers show") from None
 
 
 def write_bills(found: Sequence[Settled | Unbilled], out: Path, pages: str = "", most: int | None = None) -> list[Path]:

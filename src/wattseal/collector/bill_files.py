@@ -144,7 +144,10 @@ def _amounts(bill: Bill) -> dict[str, Any]:
         "amount": str(money(bill.total_cents)),
         "cancels": taken_back,
         "due": str(money(bill.due_cents)),
-        "estimated": [{"from": utc(start), "to": utc(end)} for start, end in bill.estimated],
+        "estimated": [
+            {"from": utc(start), "to": utc(end), "by": "registers" if (start, end) in bill.by_registers else "reads"}
+            for start, end in bill.estimated
+        ],
     }
 
 

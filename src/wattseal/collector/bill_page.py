@@ -93,10 +93,15 @@ def _notices(bill: Bill) -> list[Element]:
         words = f"This bill cancels an earlier one of {dollars(bill.cancels.cents)}, which rested on release "
         release = element("code", to_base64(bill.cancels.release))
         notices.append(element("p", words, release, ".", kind="notice"))
-    if bill.estimated:
-        spans = ", ".join(f"{utc(start)} to {utc(end)}" for start, end in bill.estimated)
-        words = f"Partly estimated: some reads were estimated or edited before they were sealed, in {spans}."
-        notices.append(element("p", words, kind="notice"))
+    edited = [span for span in bill.estimated if span not in bill.by_registers]
+    causes = [
+        ("Partly estimated: some reads were estimated or edited before they were sealed, in", edited),
+        ("Estimated: the report of interval reads is missing, and registers stand for it, in", bill.by_registers),
+    ]
+    for cause, spans in causes:
+        if spans:
+            where = ", ".join(f"{utc(start)} to {utc(end)}" for start, end in spans)
+            notices.append(element("p", f"{cause} {where}.", kind="notice"))
     return notices
 
 

@@ -1,6 +1,6 @@
 """By what bills are asked for and settled: whom they are for, and what all bills of a run have in common."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -47,7 +47,7 @@ class Terms:
     """What all bills of a run are settled by.
 
     `unit` is that of the region's reads where the tariff's class is large, else None: no statement says it.
-    Raises UsageError.
+    `estimates`: registers may stand for cycle reports that are missing. Raises UsageError.
     """
 
     tariff: Tariff
@@ -56,6 +56,7 @@ class Terms:
     interval_minutes: int
     unit: Unit | None = None
     therms_per_ccf: Decimal | None = None
+    estimates: bool = False
 
     def __post_init__(self) -> None:
         large = self.tariff.customer_class == "large"
@@ -64,18 +65,19 @@ class Terms:
         if not large and self.unit is not None:
             raise UsageError(f"unit: tariff {self.tariff.name} is not of class large")
 
-    def compiled(self, start: int, end: int, channels: tuple[Channel, ...]) -> Compiled:
+    def compiled(
+        self, start: int, end: int, channels: tuple[Channel, ...], by_registers: Collection[Channel] = ()
+    ) -> Compiled:
         """Raises UsageError for a segment that the tariff does not fit."""
         read_unit = 1 if self.unit is None else self.unit.factor
         segment = Segment(start, end, self.interval_minutes, self.cycle.timezone, channels, read_unit)
-        return compile_tariff(self.tariff, segment, self.tariff.modes(self.mode))
+        return compile_tariff(self.tariff, segment, self.tariff.modes(self.mode), by_registers)
 
     def rehearse(self, customers: Iterable[Customer]) -> None:
         """Raises UsageError for what bills would lack. Once results are out, the meters' rank is spent."""
         compiled = self.compiled(*self.cycle.minutes, tuple(sorted({charge.channel for charge in self.tariff.metered})))
-        if compiled.registers:
-            raise UsageError(f"tariff {self.tariff.name} charges demand, of which no register is reported yet")
-        nothing = Outcome(compiled, {functional.item: 0 for functional in compiled.functionals})
+        items = (functional.item for functional in compiled.functionals)
+        nothing = Outcome(compiled, dict.fromkeys(items, 0), dict.fromkeys(compiled.registers, 0))
         for customer in set(customers):
             settle(self.tariff, self.cycle, [nothing], customer, therms_per_ccf=self.therms_per_ccf)
 
@@ -97,6 +99,7 @@ class Terms:
                 after=local_day(self.cycle.after),
                 meters=tuple(MeterId(meter) for meter in accounts),
                 rebills=tuple(_rebills(accounts)),
+                estimates=self.estimates,
             )
 
 

@@ -72,22 +72,28 @@ def _parts(release: BillRelease, terms: Terms) -> Iterator[_Part]:
     terms.check(statement)
     if not len(statement.segments) == len(release.results) == len(release.flagged):
         raise MalformedMessage("the release does not have one result for each segment")
-    alike: dict[tuple[int, int, tuple[Channel, ...]], Compiled] = {}
+    alike: dict[tuple[int, int, tuple[Channel, ...], frozenset[Channel]], Compiled] = {}
     for segment, result, flagged in zip(statement.segments, release.results, release.flagged, strict=True):
-        place = (segment.start, segment.end, segment.channels)
+        place = (segment.start, segment.end, segment.channels, segment.by_registers)
         if place not in alike:
             alike[place] = terms.compiled(*place)
         yield _Part(segment, _outcome(alike[place], result, flagged))
 
 
 def _outcome(compiled: Compiled, result: BillResult, flagged: int) -> Outcome | None:
-    wanted = len(compiled.functionals) if result.opened else 0
+    items, registers = [functional.item for functional in compiled.functionals], list(compiled.registers)
+    wanted = len(items) + len(registers) if result.opened else 0
     if len(result.values) != wanted or any(abs(value) >= _BEYOND_RESULTS for value in result.values):
         raise MalformedMessage("a result of the release is not that of the segment's functionals")
     if not result.opened:
         return None
-    items = (functional.item for functional in compiled.functionals)
-    return Outcome(compiled, dict(zip(items, result.values, strict=True)), estimated=flagged > 0)
+    energy, demand = result.values[: len(items)], result.values[len(items) :]
+    return Outcome(
+        compiled,
+        dict(zip(items, energy, strict=True)),
+        dict(zip(registers, demand, strict=True)),
+        estimated=flagged > 0,
+    )
 
 
 def _settled(

@@ -175,16 +175,18 @@ class Client:
         customer: Customer = Customer(),  # noqa: B008 - frozen
         unit: Unit | None = None,
         therms_per_ccf: Decimal | None = None,
+        estimates: bool = False,
         purpose: str = BILLING_PURPOSE,
     ) -> "pl.DataFrame":
         """A row a bill, each meter by itself, with the columns of bills.csv.
 
-        `tariff` is the collector's own copy, `customer` what all of them are, `unit` that of reads of class large.
+        `tariff` is the collector's own copy, `customer` what all of them are, `unit` that of reads of class large;
+        `estimates`: see `Terms`.
         Raises as `total`, and UsageError for what a bill would lack.
         """
         from wattseal.collector.bill_files import bills_frame
 
-        terms = Terms(tariff, cycle, mode, self.interval_minutes(region), unit, therms_per_ccf)
+        terms = Terms(tariff, cycle, mode, self.interval_minutes(region), unit, therms_per_ccf, estimates)
         accounts = dict.fromkeys(meters, Account(customer=customer))
         return bills_frame(self.bills(accounts, terms, region=region, purpose=purpose))
 
@@ -217,6 +219,8 @@ class Client:
             raise Contradiction("the aggregator answered about other meters")
         if any(segment.cancels != question.cancels.get(segment.meter) for segment in statement.segments):
             raise Contradiction("the aggregator cancels other bills than were asked")
+        if not question.estimates and any(segment.by_registers for segment in statement.segments):
+            raise Contradiction("the aggregator would estimate what it was not asked to")
         return answer
 
     def bill_release(self, answer: BillAnswer) -> BillRelease:

@@ -48,6 +48,7 @@ class Places:
         self.trust = directory / "trust.json"
         self.services = directory / "services.json"
         self.roster = directory / "roster.json"
+        self.tariff = directory / "tariff.json"
 
     def of(self, role: Role) -> Path:
         return self.directory / role

@@ -153,9 +153,10 @@ class Trial:
 
 
 def send_fleet(places: Places, *options: str | Path) -> dict[str, Any]:
-    """Have the prepared fleet enrol, seal and upload."""
+    """Have the prepared fleet enrol, seal and upload; the tariff that was registered last programs its registers."""
     common = ("--fleet", places.fleet, "--tokens", places.tokens, "--trust", places.trust)
-    return order("meter_sim", "send", *places.urls(), *common, *options)
+    tariff = ("--tariff", places.tariff) if places.tariff.exists() else ()
+    return order("meter_sim", "send", *places.urls(), *common, *tariff, *options)
 
 
 def close_windows(places: Places, dates: list[date]) -> None:
@@ -196,7 +197,7 @@ def install_tariff(places: Places, source: str) -> str:
 
     Raises UsageError for a source that is no tariff.
     """
-    file = places.directory / "tariff.json"
+    file = places.tariff
     told = order("meter_sim", "tariff", "--fleet", places.fleet, "--out", file, source)
     deployment.countersign(places, file)
     deployment.install(places, "/v1/tariffs", file.read_bytes())

@@ -196,9 +196,14 @@ def send(
     cycle_timezone: Annotated[str, typer.Option(help="Of the billing cycles.")] = "UTC",
     plain_cycles: Annotated[Path | None, typer.Option(help="Also write the cycles' plain reads.")] = None,
     daily_days: Annotated[int | None, typer.Option(min=0, help="Daily reports of the first days only.")] = None,
+    tariff_file: Annotated[
+        Path | None,
+        typer.Option("--tariff", help="The countersigned tariff that the meters' registers are programmed with."),
+    ] = None,
 ) -> None:
-    """Enrol with both halves, then seal and upload every day of reads, and a billing cycle's reads."""
+    """Enrol with both halves, then seal and upload every day of reads, and a billing cycle's reads and registers."""
     from wattseal.meter_sim.faults import load_faults
+    from wattseal.meter_sim.fleet_registers import registered_tariff
     from wattseal.meter_sim.orders import Peers, Sending
     from wattseal.meter_sim.orders import send as order
     from wattseal.protocol.tariff.bill import parse_cycle
@@ -207,7 +212,10 @@ def send(
     peers = Peers(aggregator, decryptor, unblinder, tokens, trust)
     troubles = None if faults is None else load_faults(faults)
     billed = tuple(parse_cycle(one, cycle_timezone) for one in cycle or [])
-    how = Sending(plain_totals, patience, backend, troubles, windows_closed, billed, plain_cycles, daily_days)
+    programmed = None if tariff_file is None else registered_tariff(tariff_file, trust)
+    how = Sending(
+        plain_totals, patience, backend, troubles, windows_closed, billed, plain_cycles, daily_days, programmed
+    )
     typer.echo(json.dumps(order(fleet, peers, how)))
 
 

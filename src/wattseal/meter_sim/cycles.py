@@ -94,7 +94,7 @@ class CycleSealer:
     def _sealed(self, slot: Slot, part: Part) -> bytes:
         meter = self._meters[slot.meter]
         label = self._label(slot, part)
-        sealer = _sealer_of(meter, label, self._error_key)
+        sealer = sealer_of(meter, label, self._error_key)
         scale = bill_scale(Secret(meter.tag_key), label, self._cycle)
         ciphertext = sealer.seal(part.units, scale, label)
         return seal_report(self._header(slot, part), ciphertext, SigningKey(meter.identity))
@@ -129,7 +129,7 @@ class CycleSealer:
         )
 
 
-def _sealer_of(meter: MeterRow, label: Label, error_key: Secret) -> MeterSealer:
+def sealer_of(meter: MeterRow, label: Label, error_key: Secret) -> MeterSealer:
     pad_key, secret_key = Secret(meter.pad_key), Secret(meter.tag_key)
     return MeterSealer(CKKS_4096, label, pad_key=pad_key, secret_key=secret_key, error_key=error_key)
 

@@ -1,6 +1,6 @@
 """A fleet's days on their way to the meters' sealing: troubled, edited, counted in units, withheld."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from wattseal.meter_sim.fault_plan import Plan
 from wattseal.meter_sim.fault_summary import FaultSummary, Place
 from wattseal.meter_sim.faults import Trouble
 from wattseal.meter_sim.faulty_source import Faulty
+from wattseal.meter_sim.reads import DayReads
 from wattseal.meter_sim.sources import Source
 from wattseal.meter_sim.units import in_units
 from wattseal.protocol.report import FlagReason
@@ -27,30 +28,43 @@ class Troubles:
     summary: FaultSummary
     windows_closed: bool
 
+    def withheld(self, day: DayReads) -> frozenset[str]:
+        """Meters whose reports of a day are not to be sent now."""
+        withheld = self.plan.withheld(day.meters, day.day, windows_closed=self.windows_closed)
+        return frozenset(name for name, silent in zip(day.meters, withheld, strict=True) if silent)
+
 
 @dataclass
 class Days:
     """What meters seal of each day, in the region's unit: one EditedDay a channel, without those who do not report.
 
     `too_large` counts meter-days with a read that the layout cannot hold: nothing of them is sealed. They do not come
-    up among reads of a file, for which a layout is chosen that holds them all.
+    up among reads of a file, for which a layout is chosen that holds them all. `measuring` is told of every day as the
+    meters measured it, before it comes up edited.
     """
 
     source: Source
     layout: SlotLayout
     unit: Unit
     troubles: Troubles | None = None
+    measuring: Callable[[tuple[DayReads, ...]], None] | None = None
     too_large: int = 0
 
     def __iter__(self) -> Iterator[tuple[EditedDay, ...]]:
         troubles, source = self.troubles, self.source
         if troubles is None:
-            yield from self._sealable(edited(source.days(), source.interval_minutes, LARGEST_WH))
+            yield from self._sealable(edited(self._measured(source.days()), source.interval_minutes, LARGEST_WH))
             return
         largest_wh = self.layout.largest_read * self.unit.factor
         faulty = Faulty(source, troubles.plan, largest_wh, troubles.summary)
-        for parts in self._sealable(edited(faulty.days(), source.interval_minutes, LARGEST_WH)):
+        for parts in self._sealable(edited(self._measured(faulty.days()), source.interval_minutes, LARGEST_WH)):
             yield tuple(_sent(_clocks_marked(part, troubles.plan), troubles) for part in parts)
+
+    def _measured(self, days: Iterable[tuple[DayReads, ...]]) -> Iterator[tuple[DayReads, ...]]:
+        for parts in days:
+            if self.measuring is not None:
+                self.measuring(parts)
+            yield parts
 
     def _sealable(self, days: Iterable[tuple[EditedDay, ...]]) -> Iterator[tuple[EditedDay, ...]]:
         for parts in days:

@@ -104,9 +104,14 @@ class Plan:
         ends = starts + interval_minutes
         gaps = self._gaps(meters, day)
         in_gap = (starts < gaps[:, :, 1:]) & (ends > gaps[:, :, :1])
-        dead = day * MINUTES_PER_DAY + ends > self.deaths(meters)[:, None]
-        unread: Mask = in_gap.any(axis=1) | dead
+        unread: Mask = in_gap.any(axis=1) | self.dead(meters, day, interval_minutes)
         return unread
+
+    def dead(self, meters: Sequence[str], day: int, interval_minutes: int) -> Mask:
+        """In which of a day's intervals meters are silent for good, and count nothing, (meters, intervals)."""
+        ends = day * MINUTES_PER_DAY + np.arange(interval_minutes, MINUTES_PER_DAY + 1, interval_minutes)
+        dead: Mask = ends > self.deaths(meters)[:, None]
+        return dead
 
     def _gaps(self, meters: Sequence[str], day: int) -> Integers:
         """The gaps that reach into a day, (meters, 2, begin and end in its minutes); both 0 where there is none."""

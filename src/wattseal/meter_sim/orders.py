@@ -24,9 +24,10 @@ from wattseal.meter_sim.fault_summary import FaultSummary
 from wattseal.meter_sim.faults import Faults
 from wattseal.meter_sim.faulty_link import FaultyLink, contradiction
 from wattseal.meter_sim.fleet import Fleet, Region, enrol, months_of
+from wattseal.meter_sim.fleet_registers import FleetRegisters
 from wattseal.meter_sim.plain_cycles import PlainCycles
 from wattseal.meter_sim.plain_totals import PlainTotals
-from wattseal.meter_sim.reads import ReplayError
+from wattseal.meter_sim.reads import DayReads, ReplayError
 from wattseal.meter_sim.rosters import Homes, Installed, Takeovers, make_rosters, utility_key, write_rosters
 from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.sources import Source, SourceSettings, open_source
@@ -40,6 +41,7 @@ from wattseal.protocol.report import Report
 from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import window_date
 from wattseal.protocol.trust import TrustAnchors
 
@@ -158,7 +160,8 @@ class Sending:
     """How a fleet's reads are sent. `faults` are its troubles; late ones leave once the windows are closed.
 
     Of each billing cycle, every meter also sends its segments' reads in one report, if none of them is missing;
-    `plain_cycles` is where they are told to their owner.
+    `plain_cycles` is where they are told to their owner. And what its registers show, which `tariff` programs, if it is
+    billed under that.
     """
 
     plain_totals: Path | None
@@ -170,6 +173,7 @@ class Sending:
     plain_cycles: Path | None = None
     daily_days: int | None = None
     """Only so many of the first days are also sent in daily reports."""
+    tariff: Tariff | None = None
 
 
 def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
@@ -194,27 +198,36 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         uploader = Uploader(state, link, patience_s=how.patience_s)
         # By the names that homes have in the source: no home changes its cohort.
         totals = resources.enter_context(PlainTotals.open(how.plain_totals, state, first))
-        days = Days(source, layout, place.unit, troubles)
         plain = resources.enter_context(PlainCycles.open(how.plain_cycles, state, rosters))
         homes = installed.homes(state.meters())
         billed = frozenset(meter for meter, home in homes.items() if home in source.customers)
         way = CycleLink(state, place, notice.key_id, uploader)
         cycles = BilledCycles(how.cycles, rosters, billed, way, plain)
+        withheld = _nobody if troubles is None else troubles.withheld
+        daily_until = source.last_day + 1 if how.daily_days is None else source.first_day + how.daily_days
+        registers = FleetRegisters.of(how.tariff, cycles, installed.meters_on, withheld, daily_until)
+        days = Days(source, layout, place.unit, troubles, registers.measure)
         for number, parts in enumerate(_with_progress(days)):
             there = [installed.on_their_day(part) for part in parts]
             if how.daily_days is None or number < how.daily_days:
                 fleet.seal(there)
-                uploader.send_pending()
                 totals.add(parts)
+            registers.seal()
+            uploader.send_pending()
             cycles.add(there)
         return {
             **cycles.end(),
+            **registers.counts(),
             "sealed_reports": fleet.sealed_reports,
             "sealed_bytes": fleet.sealed_bytes,
             "too_large": days.too_large,
             "outcomes": state.outcomes(),
             "troubles": {} if troubles is None else troubles.summary.counts(),
         }
+
+
+def _nobody(day: DayReads) -> frozenset[str]:  # noqa: ARG001 - without troubles
+    return frozenset()
 
 
 def _troubles(how: Sending, faults: Faults, seed: int, source: Source, state: FleetState, roster: Roster) -> Troubles:

@@ -1,6 +1,7 @@
 """One UTC day of interval reads, the form in which every source of reads hands them to the fleet."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,21 @@ class RegisterSteps:
     wh: NDArray[np.int64] = field(default_factory=_nothing)
 
 
+class Measured(NamedTuple):
+    """What meters counted in the intervals of a day, (meters, intervals), 0 where that is not known."""
+
+    wh: NDArray[np.int64]
+    known: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class DayReads:
     """The reads of one UTC day and one channel.
 
     `day` counts days since 1970-01-01 UTC; `wh` and `present` have shape (meters, intervals), rows in the
     order of `meters` (sorted names); `wh` is 0 where a read is absent. `steps` are those of the meters' registers
-    that end in this day, its end included and its beginning not.
+    that end in this day, its end included and its beginning not. `counted` is what meters measured, if it is more
+    than the reads that there are.
     """
 
     day: int
@@ -46,3 +55,8 @@ class DayReads:
     wh: NDArray[np.int64]
     present: NDArray[np.bool_]
     steps: RegisterSteps = field(default_factory=RegisterSteps)
+    counted: Measured | None = None
+
+    @property
+    def measured(self) -> Measured:
+        return Measured(self.wh, self.present) if self.counted is None else self.counted

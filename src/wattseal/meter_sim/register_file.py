@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from wattseal.meter_sim.reads import CHANNELS, RegisterSteps, ReplayError
-from wattseal.meter_sim.registers import MODULUS_WH
+from wattseal.meter_sim.registers import MODULUS
 from wattseal.meter_sim.replay_table import Table, read_table
 from wattseal.meter_sim.replay_text import (
     ABSENT,
@@ -134,7 +134,7 @@ def _indexes(table: Table, column: int, digits: int) -> NDArray[np.int64]:
     texts = table.texts([column])
     parsed = parse_energies(texts.distinct, digits).wh
     for code in np.unique(texts.codes).tolist():
-        if parsed[code] == BAD or parsed[code] >= MODULUS_WH:
+        if parsed[code] == BAD or parsed[code] >= MODULUS:
             text = texts.distinct[code]
             fault = energy_fault(text) if parsed[code] == BAD else f"{text!r} is not below 10^10 Wh"
             raise ReplayError(f"{table.place(_row_of(texts.codes, code))}, column {table.header[column]!r}: {fault}")
@@ -159,9 +159,9 @@ def _steps(table: Table, present: pl.DataFrame) -> pl.DataFrame:
         present.sort(*series, "minute")
         .with_columns(start=pl.col("minute").shift().over(series), before=pl.col("index").shift().over(series))
         .drop_nulls("start")
-        .with_columns(wh=(pl.col("index") - pl.col("before") + MODULUS_WH) % MODULUS_WH)
+        .with_columns(wh=(pl.col("index") - pl.col("before") + MODULUS) % MODULUS)
     )
-    fallen = steps.filter((pl.col("index") < pl.col("before")) & (pl.col("wh") >= MODULUS_WH // 2)).sort("row").head(1)
+    fallen = steps.filter((pl.col("index") < pl.col("before")) & (pl.col("wh") >= MODULUS // 2)).sort("row").head(1)
     for row, meter, before, index in fallen.select("row", "meter", "before", "index").iter_rows():
         raise ReplayError(
             f"{table.place(row)}: the index of meter {meter!r} falls from {before} to {index} Wh; only a wrap at "

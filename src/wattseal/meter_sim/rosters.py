@@ -148,6 +148,7 @@ class Installed:
 
     def __init__(self, rosters: Sequence[Roster], meters: Sequence[MeterRow]) -> None:
         names = {meter.meter: meter.name for meter in meters}
+        self._meters = {meter.name: meter.meter for meter in meters}
         home = {row.service_point: names[row.meter] for row in rosters[0].rows}
         self._names: dict[Window, dict[str, str]] = {
             roster.effective: {home[row.service_point]: names[row.meter] for row in roster.rows} for roster in rosters
@@ -155,8 +156,15 @@ class Installed:
 
     def on_their_day(self, reads: EditedDay) -> EditedDay:
         """The reads under the names of the meters that the roster in force on their day has."""
-        names = self._names[max(window for window in self._names if window <= reads.day)]
+        names = self._names_on(reads.day)
         return replace(reads, meters=tuple(names[meter] for meter in reads.meters))
+
+    def meters_on(self, day: int) -> dict[str, MeterId]:
+        """The meter at the home of each of the source's."""
+        return {home: self._meters[name] for home, name in self._names_on(day).items()}
+
+    def _names_on(self, day: int) -> dict[str, str]:
+        return self._names[max(window for window in self._names if window <= day)]
 
     def homes(self, meters: Sequence[MeterRow]) -> dict[MeterId, str]:
         """The source's name of the home that each of the fleet's meters is, or was, at."""

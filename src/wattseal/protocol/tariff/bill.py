@@ -81,7 +81,7 @@ class Customer:
 class Outcome:
     """What was opened for one segment: whole cents of amounts, sums in the segment's unit, registers in W.
 
-    `estimated`: not all of it rests on measured reads; the sums may come from cumulative registers instead.
+    `estimated`: not all of it rests on measured reads. `compiled` tells which sums came from registers instead.
     """
 
     compiled: Compiled
@@ -114,7 +114,8 @@ class Cancelled(NamedTuple):
 class Bill:
     """Lines in the tariff's order, and the determinants that they came from.
 
-    `energy` is in thousandths of a kWh or therm, `demand` in W, `estimated` segments in minutes since 1970 UTC.
+    `energy` is in thousandths of a kWh or therm, `demand` in W, `estimated` segments in minutes since 1970 UTC; among
+    them are those `by_registers`, of which a channel was billed from registers for want of interval reads.
     """
 
     tariff: str
@@ -125,6 +126,7 @@ class Bill:
     energy: Mapping[Item, Fraction]
     demand: Mapping[Register, int]
     estimated: tuple[tuple[int, int], ...] = ()
+    by_registers: tuple[tuple[int, int], ...] = ()
     cancels: Cancelled | None = None
 
     @property

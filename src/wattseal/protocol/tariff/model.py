@@ -250,6 +250,11 @@ class Tariff(Message):
         """Whether anything may leave the key server in cents; class large and gas are billed from sums only."""
         return self.customer_class != "large" and self.commodity == "electricity"
 
+    @property
+    def needs_reads(self) -> bool:
+        """Whether registers never suffice for a bill: a series has a price for each step."""
+        return any(isinstance(charge, SeriesCharge) for charge in self.charges)
+
     def modes_of(self, charge: MeteredCharge) -> tuple[Mode, ...]:
         return charge.modes if self.has_amounts else (Mode.DETERMINANTS,)
 

@@ -5,7 +5,6 @@ largest demand since the beginning in every demand register. So one reading alon
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -128,21 +127,24 @@ class Program:
         Raises UsageError if a period begins inside an interval.
         """
         intervals = (end - start) // self.interval_minutes
-        rows = [*self._counting_energy(start, end, intervals), *self._counting_demand(start, end)]
-        return np.array(rows, dtype=np.int64).reshape(len(rows), intervals)
+        by_schedule: dict[str, Vector] = {}
+        rows = np.ones((len(self.energy) + len(self.demand), intervals), dtype=np.int64)
+        for row, (name, period) in zip(rows, self._places(), strict=True):
+            if name == TOTAL and not period:
+                continue
+            schedule = self.tariff.by_name[name]
+            if name not in by_schedule:
+                zone = zone_of(self.timezone)
+                by_schedule[name] = periods_of(self.tariff, schedule, start, end, self.interval_minutes, zone)
+            row[:] = by_schedule[name] == schedule.periods.index(period)
+        return rows
 
-    def _counting_energy(self, start: int, end: int, intervals: int) -> Iterator[Vector]:
-        for item in self.energy:
-            yield self._inside(item.name, item.period, start, end) if item.period else np.ones(intervals, np.int64)
-
-    def _counting_demand(self, start: int, end: int) -> Iterator[Vector]:
-        return (self._inside(one.schedule, one.period, start, end) for one in self.demand)
-
-    def _inside(self, name: str, period: str, start: int, end: int) -> Vector:
-        schedule = self.tariff.by_name[name]
-        indices = periods_of(self.tariff, schedule, start, end, self.interval_minutes, zone_of(self.timezone))
-        inside: Vector = (indices == schedule.periods.index(period)).astype(np.int64)
-        return inside
+    def _places(self) -> list[tuple[str, str]]:
+        """Schedule and period of each register."""
+        return [
+            *((item.name, item.period) for item in self.energy),
+            *((one.schedule, one.period) for one in self.demand),
+        ]
 
 
 class Result(NamedTuple):

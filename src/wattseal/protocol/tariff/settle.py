@@ -58,9 +58,14 @@ def settle(
         lines=tuple(settlement.lines()),
         energy=settlement.energy(),
         demand=settlement.demand(),
-        estimated=tuple((o.compiled.segment.start, o.compiled.segment.end) for o in outcomes if o.estimated),
+        estimated=tuple(_span(o) for o in outcomes if o.estimated or o.compiled.by_registers),
+        by_registers=tuple(_span(o) for o in outcomes if o.compiled.by_registers),
         cancels=cancels,
     )
+
+
+def _span(outcome: Outcome) -> tuple[int, int]:
+    return outcome.compiled.segment.start, outcome.compiled.segment.end
 
 
 def _check_outcome(tariff: Tariff, cycle: Cycle, outcome: Outcome) -> None:
