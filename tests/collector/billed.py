@@ -31,10 +31,13 @@ from wattseal.protocol.billing import (
     BillSegment,
     BillStatement,
     Cancels,
+    RouteMeter,
+    RouteMeters,
+    RouteQuestion,
     SegmentReport,
 )
 from wattseal.protocol.codec import canonical_json, to_base64
-from wattseal.protocol.errors import WattsealError
+from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Role, Window
 from wattseal.protocol.roster import Roster, Unit
 from wattseal.protocol.signing import Envelope
@@ -139,6 +142,11 @@ class Roles:
     """Of meters that have other than one for the whole cycle."""
     shut: tuple[str, ...] = ()
     refusal: WattsealError | None = None
+    refused: frozenset[str] = frozenset()
+    """Whom the refusal is about; nobody: everything."""
+    routes: dict[str, list[str]] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
+    """Meters of a route without a report."""
     statement_changes: dict[str, Any] = field(default_factory=dict)
     release_changes: dict[str, Any] = field(default_factory=dict)
     release_key: str = "decryptor"
@@ -172,6 +180,8 @@ class Roles:
                 return canonical_json([self._listed(tariff) for tariff in self.tariffs])
             case "bills":
                 return self._bills(BillQuestion.parse(body))
+            case "billing-routes":
+                return self._route(RouteQuestion.parse(body))
             case "bill-releases":
                 return self._release(BillReleaseRequest.parse(body))
             case _:
@@ -181,8 +191,18 @@ class Roles:
     def _listed(tariff: Tariff) -> dict[str, str]:
         return {"name": tariff.name, "revision": tariff.revision, "digest": to_base64(tariff.fingerprint)}
 
+    def _route(self, question: RouteQuestion) -> bytes:
+        if question.route not in self.routes:
+            raise UnknownSubject("no meter is on that billing route in this cycle")
+        counts = {meter: len(self.segments.get(meter, [segment(meter)])) for meter in self.routes[question.route]}
+        listed = [
+            RouteMeter(meter=MeterId(meter), segments=count, reported=meter not in self.silent)
+            for meter, count in counts.items()
+        ]
+        return RouteMeters(meters=tuple(listed), others=3).to_bytes()
+
     def _bills(self, question: BillQuestion) -> bytes:
-        if self.refusal is not None:
+        if self.refusal is not None and (not self.refused or self.refused & set(question.meters)):
             raise self.refusal
         self.rebilled += question.cancels.values()
         told = [part for meter in question.meters for part in self.segments.get(meter, [segment(meter)])]

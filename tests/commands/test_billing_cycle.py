@@ -142,6 +142,21 @@ def test_a_rebill_takes_the_corrected_reads(town: Town, tmp_path: Path) -> None:
     assert Decimal(bill(town.places, CORRECTED).json["amount"]) == after
 
 
+def test_a_whole_route(town: Town, tmp_path: Path) -> None:
+    """The fleet's one cohort is one route. Its bills are the meters' own, with what was cancelled by then or not."""
+    words = (f"{CYCLE.first}..{CYCLE.after}", "--route", "town", "--dir", town.places.directory, "--json")
+    answer = wattseal("bill", *words, "--out", tmp_path / "out").json
+    counts = {"route": "town", "statements": 1, "bills": METERS, "not_billed": {}, "no_report": [], "other_tariffs": 0}
+    assert {key: answer[key] for key in counts} == counts
+    with (tmp_path / "out" / "bills.csv").open(newline="") as file:
+        amounts = {row["meter"]: Decimal(row["amount"]) for row in csv.DictReader(file)}
+    assert amounts.keys() == {name(meter) for meter in range(METERS)}
+    assert all(
+        amounts[name(meter)] in {plain_amount(meter, correction) for correction in ({}, FOUND_LATER)}
+        for meter in range(METERS)
+    )
+
+
 def test_a_bill_that_was_never_released_is_not_cancelled(town: Town, tmp_path: Path) -> None:
     made_up = {**town.first, "meters": [name(5)]}
     refused = bill(town.places, 5, "--cancels", kept(tmp_path, made_up))

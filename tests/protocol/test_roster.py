@@ -29,6 +29,16 @@ def test_no_two_rows_share_what_names_an_installation(what: str) -> None:
         roster(first, roster_row(2), roster_row(3, **{what: getattr(first, what)}))
 
 
+def test_a_cohort_has_one_billing_route() -> None:
+    """Of its own rows; another cohort's is another matter."""
+    rows = [roster_row(number, cohort=CohortId("town/a"), billing_route="north") for number in (1, 2)]
+    elsewhere = roster_row(3, cohort=CohortId("town/b"))
+    assert len(roster(*rows, elsewhere).rows) == 3
+    for route in (None, "south"):
+        with pytest.raises(ValidationError, match="rows of one cohort have different billing routes"):
+            roster(*rows, roster_row(3, cohort=CohortId("town/a"), billing_route=route))
+
+
 def test_an_account_may_have_several_meters() -> None:
     assert len(roster(roster_row(1), roster_row(2, account="account-1")).rows) == 2
 

@@ -178,6 +178,7 @@ ROW: Json = {
     "channels": ["delivered", "received"],
     "customer_class": "residential",
     "tariff": None,
+    "billing_route": "town/feeder-1",
     "installed": DAY,
     "tenure_since": DAY - 100,
 }
@@ -372,6 +373,12 @@ def bad_messages() -> Iterator[tuple[str, str, str, bytes]]:
         "a meter that is installed after the roster takes effect",
         "Roster",
         canonical({**ROSTER, "rows": [{**ROW, "installed": DAY + 1}]}),
+    )
+    yield (
+        "row_on_another_route",
+        "two billing routes in one cohort",
+        "Roster",
+        canonical({**ROSTER, "rows": [ROW, {**ROSTER["rows"][1], "billing_route": None}]}),
     )
     yield "unit_of_gas", "electricity in litres", "Roster", canonical({**ROSTER, "unit": "L"})
     yield "windows_reversed", "last before first", "KeyNotice", canonical({**NOTICE, "last_window": DAY - 1})

@@ -37,7 +37,7 @@ from wattseal.edge.routes import (
 )
 from wattseal.policy.levels import Levels
 from wattseal.policy.pack import Policy
-from wattseal.protocol.billing import BillQuestion
+from wattseal.protocol.billing import BillQuestion, RouteQuestion
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
@@ -109,7 +109,12 @@ def aggregator_app(parts: Parts) -> FastAPI:
     _collector_routes(app, parts)
     # A plain route: FastAPI's handling of parameters halves the throughput of uploads.
     app.router.routes.append(Route("/v1/reports", _upload(parts), methods=["POST"]))
-    bodies: dict[str, type[Message]] = {**INSTALLED, "/v1/totals": TotalQuestion, "/v1/bills": BillQuestion}
+    bodies: dict[str, type[Message]] = {
+        **INSTALLED,
+        "/v1/totals": TotalQuestion,
+        "/v1/bills": BillQuestion,
+        "/v1/billing-routes": RouteQuestion,
+    }
     describe(app, bodies, {"/v1/reports": "application/vnd.wattseal.reports"})
     return app
 
@@ -170,6 +175,12 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
         """Encrypted results of meters' billing cycles with their statement, signed. Body: BillQuestion."""
         question = BillQuestion.parse(await read_body(request, JSON_LIMIT))
         return Response(await _running(app).billing.answer(question), media_type=JSON)
+
+    @app.post("/v1/billing-routes", dependencies=collector)
+    async def route(request: Request) -> Response:
+        """Who is on a billing route, and whether their reports are there. Body: RouteQuestion; answer: RouteMeters."""
+        question = RouteQuestion.parse(await read_body(request, JSON_LIMIT))
+        return Response((await _running(app).billing.route(question)).to_bytes(), media_type=JSON)
 
     @app.get("/v1/tariffs", dependencies=collector)
     async def tariffs() -> Response:

@@ -127,16 +127,34 @@ async def find_reports(store: Store, run: Run) -> RunReports:
 
     Raises NobodyReported, MalformedMessage for what no register counts, StoreUnavailable.
     """
-    reads = [[Need(segment, channel) for channel in segment.channels] for segment in run.segments]
-    found = await _stored(store, run, [[need for need in of_one if not run.stays_estimated(need)] for of_one in reads])
+    reads, found = await _reads(store, run)
     if not run.question.estimates:
         _require(reads, found)
+    return RunReports.of(*await _completed(store, run, reads, found))
+
+
+async def lacking_reports(store: Store, run: Run) -> set[MeterId]:
+    """Of which meters `find_reports` would miss one. Raises MalformedMessage, StoreUnavailable."""
+    reads, found = await _reads(store, run)
+    lacking = set() if run.question.estimates else _lacking(reads, found)
+    rest = [of_one for of_one in reads if of_one[0].segment.meter not in lacking]
+    return lacking | (_lacking(*await _completed(store, run, rest, found)) if rest else set())
+
+
+async def _reads(store: Store, run: Run) -> tuple[Needs, Found]:
+    reads = [[Need(segment, channel) for channel in segment.channels] for segment in run.segments]
+    asked = [[need for need in of_one if not run.stays_estimated(need)] for of_one in reads]
+    return reads, await _stored(store, run, asked)
+
+
+async def _completed(store: Store, run: Run, reads: Needs, found: Found) -> tuple[Needs, Found]:
+    """With registers, where demand or an estimate needs them."""
     demanding = any(isinstance(charge, DemandCharge) for charge in run.tariff.charges)
-    if not demanding and _lacking(reads, found) == set():
-        return RunReports.of(reads, found)
+    if not demanding and not _lacking(reads, found):
+        return reads, found
     needs = await run_in_threadpool(_with_registers, reads, found, run.bills_of)
     registers = [[need for need in of_one if need.registers is not None] for of_one in needs]
-    return RunReports.of(needs, {**found, **await _stored(store, run, registers)})
+    return needs, {**found, **await _stored(store, run, registers)}
 
 
 def _lacking(needs: Needs, found: Found) -> set[MeterId]:

@@ -4,6 +4,7 @@ The rules are applied to what was answered here; both halves of the key server a
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,14 +12,14 @@ from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
 
 from wattseal.aggregator.bill_memory import BillMemory
-from wattseal.aggregator.bill_reports import Run, Segment, find_reports, last_day
+from wattseal.aggregator.bill_reports import Run, Segment, find_reports, lacking_reports, last_day
 from wattseal.aggregator.days import Days
 from wattseal.aggregator.logs import bills_log
 from wattseal.aggregator.store import Store
 from wattseal.aggregator.sums import bill_numbers, flags_of_bill
 from wattseal.edge.registry import Registry
 from wattseal.policy.bill_pins import PinOf
-from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills, segments_of
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, check_atoms, permit_bills, segments_of
 from wattseal.policy.bills import BillRules
 from wattseal.policy.limits import check_bills
 from wattseal.policy.pack import Policy
@@ -29,13 +30,18 @@ from wattseal.protocol.billing import (
     BillQuestion,
     BillSegment,
     BillStatement,
+    RouteMeter,
+    RouteMeters,
+    RouteQuestion,
 )
 from wattseal.protocol.errors import MessageTooLarge, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Suite, Window
 from wattseal.protocol.report import Report
-from wattseal.protocol.roster import Roster
+from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.statement import TotalQuestion
-from wattseal.protocol.time import Clock, window_minutes
+from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
+
+_ROUTE_BATCH = 250
 
 
 class Billing:
@@ -76,6 +82,51 @@ class Billing:
         async with self._one_at_a_time:
             return await self._answer(bills_of(stated), reports)
 
+    async def route(self, question: RouteQuestion) -> RouteMeters:
+        """Who is on a route within the cycle, for whoever may ask for their bills.
+
+        Raises WindowNotClosed, PurposeNotPermitted, UnknownSubject, StoreUnavailable.
+        """
+        minutes = question.cycle.minutes
+        if minutes[1] * 60 > self._clock():
+            raise WindowNotClosed("the billing cycle is not over")
+        registered = Registered(*self._registry.tariff(question.tariff))
+        check_bills(self._policy, question.purpose, question.mode, registered.tariff.customer_class)
+        rows = self._rows(question.region, minutes)
+        on_route = [row for row in rows if row.billing_route == question.route]
+        if not on_route:
+            raise UnknownSubject("no meter is on that billing route in this cycle")
+        meters = sorted(row.meter for row in on_route if row.tariff == registered.tariff.name)
+        found: list[RouteMeter] = []
+        for first in range(0, len(meters), _ROUTE_BATCH):
+            found += await self._ready(question.about(meters[first : first + _ROUTE_BATCH]), registered)
+        return RouteMeters(meters=tuple(found), others=len(on_route) - len(meters))
+
+    async def _ready(self, question: BillQuestion, registered: Registered) -> list[RouteMeter]:
+        parts = await run_in_threadpool(self._parts, question)
+        segments = Counter(part.meter for part in parts)
+        lacking = set(question.meters) - segments.keys() | {part.meter for part in parts if not part.channels}
+        there = [part for part in parts if part.meter not in lacking]
+        _check_count(there)
+        bills_of = partial(self._bills, question, registered)
+        run = Run(question, registered.tariff, there, bills_of, await self._pins(question.region))
+        lacking |= await lacking_reports(self._store, run)
+        return [
+            RouteMeter(meter=meter, segments=segments[meter], reported=meter not in lacking)
+            for meter in question.meters
+            if segments[meter]
+        ]
+
+    def _rows(self, region: RegionId, minutes: CycleMinutes) -> list[RosterRow]:
+        """The last of each meter that a roster in force within the cycle has."""
+        first, last = Window(minutes[0] // MINUTES_PER_DAY), last_day(minutes[1])
+        begun = [roster for roster in self._rosters(region) if roster.effective <= last]
+        before = sum(roster.effective <= first for roster in begun)
+        rows: dict[MeterId, RosterRow] = {}
+        for roster in begun[max(before - 1, 0) :]:
+            rows |= roster.by_meter
+        return list(rows.values())
+
     async def check_total(self, question: TotalQuestion, before: Day, after: Day) -> None:
         """Of a total that is otherwise permitted, beside the bills that were answered. Raises ShareTooLarge."""
         async with self._one_at_a_time:
@@ -86,20 +137,21 @@ class Billing:
             await run_in_threadpool(check_atoms, before, after, question.channel, recollection, self._rules)
 
     def _segments(self, question: BillQuestion) -> list[Segment]:
-        """Sorted as in a statement."""
-        known = segments_of(self._rosters(question.region), question.cycle.minutes)
-        meters, cancels = sorted(set(question.meters)), question.cancels
-        segments = [
-            Segment(meter, *part, self._channels(question.region, meter, part[1]), cancels.get(meter))
-            for meter in meters
-            for part in sorted(known.get(meter, ()))
-        ]
+        segments, meters = self._parts(question), set(question.meters)
         on_roster = {each.meter for each in segments} - {each.meter for each in segments if not each.channels}
         if len(on_roster) < len(meters):
             raise UnknownSubject(f"{len(meters) - len(on_roster)} of {len(meters)} meters were not there in this cycle")
-        if len(segments) > MOST_SEGMENTS:
-            raise MessageTooLarge(f"{len(segments)} segments are more than {MOST_SEGMENTS}: ask for fewer meters")
+        _check_count(segments)
         return segments
+
+    def _parts(self, question: BillQuestion) -> list[Segment]:
+        """Sorted as in a statement."""
+        known = segments_of(self._rosters(question.region), question.cycle.minutes)
+        return [
+            Segment(meter, *part, self._channels(question.region, meter, part[1]), question.cancels.get(meter))
+            for meter in sorted(set(question.meters))
+            for part in sorted(known.get(meter, ()))
+        ]
 
     def _channels(self, region: RegionId, meter: MeterId, end: int) -> tuple[Channel, ...]:
         """Of a segment's end; none if the roster told of the meter only later."""
@@ -163,3 +215,8 @@ class Billing:
 
     def _rosters(self, region: RegionId) -> list[Roster]:
         return [roster for roster in self._registry.rosters() if roster.region == region]
+
+
+def _check_count(segments: Sequence[Segment]) -> None:
+    if len(segments) > MOST_SEGMENTS:
+        raise MessageTooLarge(f"{len(segments)} segments are more than {MOST_SEGMENTS}: ask for fewer meters")

@@ -15,7 +15,7 @@ from wattseal.collector.terminal import show as _show
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import clean_up_on_sigterm
 from wattseal.edge.command import run as run_command
-from wattseal.protocol.errors import UsageError
+from wattseal.protocol.errors import NobodyReported, UsageError
 from wattseal.protocol.ids import Suite
 
 if TYPE_CHECKING:
@@ -228,8 +228,16 @@ def total(
 
 @cli.command()
 def bill(
-    meter: Annotated[str, typer.Argument(help="The meter's id.")],
-    cycle: Annotated[str, typer.Argument(help="First local day and the day after the last: 2026-03-02..2026-04-01.")],
+    about: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[METER] CYCLE",
+            help="The meter's id, and first local day and the day after the last: 2026-03-02..2026-04-01.",
+        ),
+    ],
+    route: Annotated[
+        str | None, typer.Option(help="Bill all meters of this billing route that are under the tariff.")
+    ] = None,
     tariff: Annotated[
         str | None, typer.Option(help="Your copy: a file (TOML, or OpenEI's JSON), or a sheet's name such as E-TOU-C.")
     ] = None,
@@ -253,13 +261,16 @@ def bill(
     out: Annotated[Path | None, typer.Option(help="Directory for bills.csv, and the bill as a page and JSON.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The bill of a meter over a billing cycle: only cents, or a few sums, are opened."""
+    """The bill of a meter, or of a billing route, over a billing cycle: only cents, or a few sums, are opened."""
     from wattseal.collector.bill import BillOptions
     from wattseal.collector.bill import bill as order
+    from wattseal.collector.bill_route import bill_route
 
+    if len(about) != (2 if route is None else 1):
+        raise UsageError("give METER CYCLE, or --route NAME and CYCLE alone")
     options = BillOptions(
-        meter=meter,
-        cycle=cycle,
+        meter=about[0] if route is None else "",
+        cycle=about[-1],
         directory=directory,
         tariff=tariff,
         mode=mode,
@@ -274,6 +285,12 @@ def bill(
         estimate=estimate,
         out=out,
     )
+    if route is not None:
+        billed = bill_route(options, route, _console())
+        _show(billed, as_json)
+        if billed["not_billed"].keys() - {NobodyReported.slug}:
+            raise typer.Exit(3)
+        return
     answer = order(options)
     _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
 

@@ -52,15 +52,12 @@ def bill(options: BillOptions) -> dict[str, Any]:
     Raises UsageError for options that cannot be used, before anything is asked; Refused if the rules or the opening
     say no.
     """
-    mode, unit, therms = mode_of(options.mode), _unit(options.unit), therms_of(options.therms_per_ccf)
     if options.out is not None:
         check_out(options.out)
     meters = _meters(options)
     with Client.of_directory(options.directory.absolute()) as client:
-        tariff = _tariff(options.tariff, client)
-        cycle = parse_cycle(options.cycle, zone_for(options.timezone, tariff))
-        cancels = None if options.cancels is None else read_cancelled(options.cancels, meters, cycle)
-        terms = Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms, options.estimate)
+        terms = terms_of(options, client)
+        cancels = None if options.cancels is None else read_cancelled(options.cancels, meters, terms.cycle)
         accounts = {meter: Account(name, options.customer, cancels) for meter, name in meters.items()}
         (found,) = _asked(client, accounts, terms, options.region)
     if isinstance(found, Unbilled):
@@ -77,6 +74,14 @@ def _asked(client: Client, accounts: Mapping[str, Account], terms: Terms, region
         if terms.estimates or terms.tariff.needs_reads:
             raise
         raise NobodyReported(f"{error}; --estimate bills what the registers show") from None
+
+
+def terms_of(options: BillOptions, client: Client) -> Terms:
+    """Raises UsageError for options that cannot be used."""
+    mode, unit, therms = mode_of(options.mode), _unit(options.unit), therms_of(options.therms_per_ccf)
+    tariff = _tariff(options.tariff, client)
+    cycle = parse_cycle(options.cycle, zone_for(options.timezone, tariff))
+    return Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms, options.estimate)
 
 
 def write_bills(found: Sequence[Settled | Unbilled], out: Path, pages: str = "", most: int | None = None) -> list[Path]:

@@ -3,10 +3,19 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
 from pydantic import TypeAdapter
 
-from wattseal.protocol.billing import MOST_SEGMENTS, BillQuestion, BillStatement, Cancels, Rebill, local_day
+from wattseal.protocol.billing import (
+    MOST_SEGMENTS,
+    BillQuestion,
+    BillStatement,
+    Cancels,
+    Rebill,
+    RouteQuestion,
+    local_day,
+)
 from wattseal.protocol.errors import Contradiction, UsageError
 from wattseal.protocol.ids import Channel, MeterId, RegionId
 from wattseal.protocol.roster import Name, Unit
@@ -17,6 +26,7 @@ from wattseal.protocol.tariff.literals import named
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.tariff.settle import settle
 
+NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -86,6 +96,21 @@ class Terms:
         if (statement.tariff, statement.cycle, statement.mode) != (self.tariff.fingerprint, self.cycle, self.mode):
             raise Contradiction("the release is about another tariff, cycle or mode")
 
+    def route(self, region: str, route: str, purpose: str) -> RouteQuestion:
+        """Raises UsageError for what is no name of a region or route."""
+        with named("route"):
+            return RouteQuestion(
+                purpose=purpose,
+                region=RegionId(region),
+                route=route,
+                tariff=self.tariff.fingerprint,
+                mode=self.mode,
+                timezone=self.cycle.timezone,
+                first=local_day(self.cycle.first),
+                after=local_day(self.cycle.after),
+                estimates=self.estimates,
+            )
+
     def question(self, region: str, accounts: Mapping[str, Account], purpose: str) -> BillQuestion:
         """About these meters. Raises UsageError for what is no name of a region or meter."""
         with named("bill"):
@@ -110,16 +135,27 @@ def _rebills(accounts: Mapping[str, Account]) -> Iterator[Rebill]:
             yield Rebill(meter=MeterId(meter), cancels=cancels)
 
 
-def runs(accounts: Mapping[str, Account]) -> Iterator[list[str]]:
-    """Meters by the statement. Those of one account are in one, for a bill rests on one release."""
+def shared(accounts: Mapping[str, Account]) -> list[list[str]]:
+    """Meters by the bill."""
     together: dict[tuple[str | None, str], list[str]] = {}
     for meter in sorted(accounts):
         together.setdefault(accounts[meter].key(meter), []).append(meter)
+    return list(together.values())
+
+
+def runs(accounts: Mapping[str, Account], segments: Mapping[str, int] = NO_COUNTS) -> Iterator[list[str]]:
+    """Meters by the statement. Those of one account are in one, for a bill rests on one release.
+
+    `segments` are how many each has in the cycle; one, if it is not said.
+    """
     run: list[str] = []
-    for meters in together.values():
-        if run and len(run) + len(meters) > MOST_SEGMENTS:
+    count = 0
+    for meters in shared(accounts):
+        more = sum(segments.get(meter, 1) for meter in meters)
+        if run and count + more > MOST_SEGMENTS:
             yield run
-            run = []
+            run, count = [], 0
         run += meters
+        count += more
     if run:
         yield run

@@ -21,6 +21,8 @@ from wattseal.protocol.billing import (
     BillRelease,
     BillReleaseRequest,
     BillStatement,
+    RouteMeters,
+    RouteQuestion,
 )
 from wattseal.protocol.codec import first_fault
 from wattseal.protocol.errors import Contradiction, MalformedMessage, UnknownSubject
@@ -205,9 +207,25 @@ class Client:
         terms.rehearse(account.customer for account in accounts.values())
         found = []
         for meters in runs(accounts):
-            question = terms.question(region, {meter: accounts[meter] for meter in meters}, purpose)
-            found += settled(self.bill_release(self.bill_answer(question)), terms, accounts)
+            some = {meter: accounts[meter] for meter in meters}
+            found += self.bill_run(some, terms, region=region, purpose=purpose)
         return found
+
+    def bill_run(
+        self,
+        accounts: Mapping[str, Account],
+        terms: Terms,
+        *,
+        region: str = "region-1",
+        purpose: str = BILLING_PURPOSE,
+    ) -> list[Settled | Unbilled]:
+        """As `bills`, of as many meters as one statement has room for; what they would lack is not looked for."""
+        answer = self.bill_answer(terms.question(region, accounts, purpose))
+        return settled(self.bill_release(answer), terms, accounts)
+
+    def route(self, question: RouteQuestion) -> RouteMeters:
+        """Who is on a billing route, and who reported: the aggregator's word, which nobody else gives."""
+        return RouteMeters.parse(self._aggregator.post("/v1/billing-routes", question))
 
     def bill_answer(self, question: BillQuestion) -> BillAnswer:
         """The aggregator's signed answer, checked to be about the question: these meters, and all of them."""

@@ -99,6 +99,7 @@ class Homes:
             channels=self.source.channels_of(name),
             customer_class=self.customer_class,
             tariff=self.tariff,
+            billing_route=_route_of(self.cohort_of[name]),
             installed=installed,
             tenure_since=tenure_since,
         )
@@ -107,6 +108,11 @@ class Homes:
         """How many there were up to that window, and the first window since the last of them."""
         past = [change for change in changes.get(name, ()) if change <= window]
         return len(past), max(past, default=Window(self.source.first_day))
+
+
+def _route_of(cohort: CohortId) -> str:
+    """A feeder, with all that is below it."""
+    return "/".join(cohort.split("/")[:2])
 
 
 def _serial(name: str, count: int) -> str:

@@ -27,7 +27,7 @@ from wattseal.protocol.ids import (
     Role,
 )
 from wattseal.protocol.release import Head, SignedHead, Token
-from wattseal.protocol.roster import Roster
+from wattseal.protocol.roster import MAX_METERS, Name, Roster
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.calendar import zone_of
@@ -148,6 +148,45 @@ class BillQuestion(Message):
     def cycle(self) -> Cycle:
         """Raises MalformedMessage for a cycle that is too short or too long."""
         return _cycle(self.first, self.after, self.timezone)
+
+
+class RouteQuestion(Message):
+    """Which meters of a billing route can be billed under a tariff over one cycle."""
+
+    purpose: Purpose
+    region: RegionField
+    route: Name
+    tariff: Bytes32
+    mode: Mode
+    timezone: Timezone
+    first: LocalDay
+    after: LocalDay
+    estimates: bool = False
+
+    @property
+    def cycle(self) -> Cycle:
+        """Raises MalformedMessage for a cycle that is too short or too long."""
+        return _cycle(self.first, self.after, self.timezone)
+
+    def about(self, meters: Sequence[MeterId]) -> BillQuestion:
+        """The question for their bills."""
+        asked = {name: value for name, value in self if name != "route"}
+        return BillQuestion(**asked, meters=tuple(meters))
+
+
+class RouteMeter(Message):
+    """A meter of the route: segments of the cycle, and whether all reports are there that its bill rests on."""
+
+    meter: MeterField
+    segments: Count
+    reported: bool
+
+
+class RouteMeters(Message):
+    """The aggregator's word for whoever bills the route, of rows under the tariff; `others` are under another."""
+
+    meters: Annotated[Many[RouteMeter], Field(max_length=MAX_METERS)]
+    others: Count
 
 
 class BillStatement(Message):

@@ -70,7 +70,7 @@ class RosterRow(Message):
 
     `installed` is the first window that this meter, under these keys, reports there; `tenure_since` the first of the
     account's tenure there. `tariff` names the one that the account is billed under, in whatever revision; None: under
-    none here.
+    none here. `billing_route` names those who are billed together; None: on none.
     """
 
     meter: MeterField
@@ -82,6 +82,7 @@ class RosterRow(Message):
     channels: Annotated[Many[Channel], Field(min_length=1, max_length=2)]
     customer_class: CustomerClass = "residential"
     tariff: Name | None = None
+    billing_route: Name | None = None
     installed: WindowField
     tenure_since: WindowField
 
@@ -114,6 +115,9 @@ class Roster(Message):
                 raise ValueError(f"two rows share a {what}")
         if any(list(row.channels) != sorted(set(row.channels)) for row in self.rows):
             raise ValueError("channels are sorted, each once")
+        # Cycles of neighbors that differ by a day would leave that day to be told.
+        if len({(row.cohort, row.billing_route) for row in self.rows}) > len({row.cohort for row in self.rows}):
+            raise ValueError("rows of one cohort have different billing routes")
         if any(max(row.installed, row.tenure_since) > self.effective for row in self.rows):
             raise ValueError("a meter or a tenure begins after the roster takes effect")
         return self
