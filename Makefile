@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check lock bench clean
+.PHONY: setup demo test check lock bench mutation clean
 
 setup: .venv/ready
 
@@ -28,6 +28,9 @@ test: check  ## Everything that CI runs
 bench: setup  ## Each scheme beside its peers, against the recorded ratios; then every single claim
 	$(BIN)/wattseal bench --out bench-out --against bench/recorded.json
 	$(BIN)/python -m bench
+
+mutation: setup  ## Faults put into the rules, one at a time, and how many the tests see: most of an hour
+	nice $(BIN)/python -m bench.mutation
 
 lock: setup  ## Refresh the pinned requirements
 	for set in base dev; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \

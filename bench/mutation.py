@@ -24,13 +24,18 @@ SOURCE = Path("src/wattseal")
 WORKERS = 2
 LONGEST_S = 240.0
 TESTS = {
-    "policy/sets.py": ("policy/test_sets.py", "policy/test_questions.py", "policy/test_naive.py"),
-    "policy/questions.py": ("policy/test_questions.py",),
+    "policy/sets.py": (
+        "policy/test_sets.py",
+        "policy/test_waivers.py",
+        "policy/test_questions.py",
+        "policy/test_naive.py",
+    ),
+    "policy/questions.py": ("policy/test_questions.py", "policy/test_waivers.py"),
     "policy/dominance.py": ("policy/test_dominance.py", "policy/test_naive.py"),
     "policy/bills.py": ("policy/test_bills.py",),
     "policy/bill_questions.py": ("policy/test_bill_questions.py",),
     "policy/shares.py": ("policy/test_shares.py", "policy/test_bills.py"),
-    "keyserver/ledger.py": ("keyserver/test_ledger.py", "keyserver/test_days.py"),
+    "keyserver/ledger.py": ("keyserver/test_ledger.py", "keyserver/test_ledger_views.py", "keyserver/test_days.py"),
 }
 """Of each module, the tests that are to see its faults, the quick ones first."""
 _LOADED_BEFORE = ("fastapi", "hypothesis.strategies", "numpy", "wattseal.protocol.tariff.toml_file")
@@ -70,7 +75,7 @@ class Fault(NamedTuple):
     code: CodeType
 
 
-def main(names: Sequence[str]) -> int:
+def run(names: Sequence[str]) -> int:
     chosen = [name for name in TESTS if not names or any(part in name for part in names)]
     if not chosen:
         print(f"no module is called {', '.join(names)}; there are {', '.join(TESTS)}", file=sys.stderr)
@@ -235,4 +240,4 @@ class _Changed(MetaPathFinder, Loader):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy.bill_oracle import largest_share, rank, row_of, shares
-from wattseal.policy.shares import LARGEST_AMOUNT_PRICE, MOST_INTERVALS, Functional, Measure, measure
+from wattseal.policy.shares import END_OF_TIME, LARGEST_AMOUNT_PRICE, MOST_INTERVALS, Functional, Measure, measure
 from wattseal.protocol.errors import FunctionalNotPermitted
 
 LENGTH = 14
@@ -76,7 +76,7 @@ class TestFunctional:
 
     @pytest.mark.parametrize("price", [LARGEST_AMOUNT_PRICE + 1, -LARGEST_AMOUNT_PRICE - 1, 2**63 - 1, -(2**63)])
     def test_prices_beyond_the_cap(self, price: int) -> None:
-        with pytest.raises(FunctionalNotPermitted, match="beyond 250000"):
+        with pytest.raises(FunctionalNotPermitted, match="beyond 250000, the most for an amount"):
             amount([1, price])
 
     def test_prices_at_the_cap(self) -> None:
@@ -84,7 +84,7 @@ class TestFunctional:
 
     @pytest.mark.parametrize("price", [2, -2])
     def test_sums_have_no_prices(self, price: int) -> None:
-        with pytest.raises(FunctionalNotPermitted, match="beyond 1"):
+        with pytest.raises(FunctionalNotPermitted, match="beyond 1, the most for a sum"):
             wh([1, price])
 
     @pytest.mark.parametrize("row", [[], [1.0], [True], [[1]], 1, [2**64], ["1"], np.array([1], dtype=np.uint64)])
@@ -93,6 +93,7 @@ class TestFunctional:
             amount(row)
 
     def test_too_long(self) -> None:
+        assert Functional.of(0, 15, [0] * MOST_INTERVALS, amount=False).is_zero
         with pytest.raises(FunctionalNotPermitted, match="1048577 prices"):
             wh(range(MOST_INTERVALS + 1))
 
@@ -101,7 +102,10 @@ class TestFunctional:
         with pytest.raises(FunctionalNotPermitted, match=f"no reads are of {minutes} minutes"):
             Functional.of(0, minutes, [1], amount=False)
 
-    @pytest.mark.parametrize("start", [-1, 2**63, 10**30])
+    def test_the_last_minute_of_all_windows(self) -> None:
+        assert Functional.of(END_OF_TIME - 15, 15, [1], amount=False).end == END_OF_TIME // 15
+
+    @pytest.mark.parametrize("start", [-1, END_OF_TIME, 2**63, 10**30])
     def test_beyond_all_windows(self, start: int) -> None:
         with pytest.raises(FunctionalNotPermitted, match="before 1970 or after 9999"):
             Functional.of(start, 15, [1], amount=False)

@@ -1,0 +1,144 @@
+"""What a ledger tells of bills, of refusals that repeat, and of its own checkpoints."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wattseal.keyserver.ledger import MAX_ATTEMPTS, About, Ledger
+from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ledger import EMPTY, EntryKind
+
+WEST, EAST = RegionId("west"), RegionId("east")
+CYCLE, NEXT = (100, 200), (200, 300)
+ABOUT = About(b"d" * 32, WEST, "billing")
+FIRST, SECOND = b"1" * 32, b"2" * 32
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "ledger.sqlite", lambda: 1_000.7) as opened:
+        yield opened
+
+
+def bodies(ledger: Ledger, kind: EntryKind) -> list[dict[str, object]]:
+    return [json.loads(entry.body) for entry in ledger.entries(1, 1_000) if entry.kind is kind]
+
+
+def test_an_item_has_three_attempts() -> None:
+    assert MAX_ATTEMPTS == 3
+
+
+class TestBills:
+    def test_statements_of_a_cycle_beyond_what_is_known(self, ledger: Ledger) -> None:
+        ledger.intend_bills(b"a", b"statement a", WEST, CYCLE, "billing")
+        ledger.intend_bills(b"b", b"statement b", WEST, NEXT, "billing")
+        ledger.intend_bills(b"c", b"statement c", EAST, CYCLE, "billing")
+        ledger.intend_bills(b"d", b"statement d", WEST, CYCLE, "billing")
+        assert sorted(ledger.bill_cycles(WEST)) == [CYCLE, NEXT]
+        assert ledger.bill_cycles(EAST) == [CYCLE]
+        assert ledger.bills_of(WEST, CYCLE, 0) == [(1, b"statement a"), (4, b"statement d")]
+        assert ledger.bills_of(WEST, CYCLE, 1) == [(4, b"statement d")]
+        assert ledger.bills_of(WEST, CYCLE, 4) == []
+
+    def test_an_intent_is_written_once(self, ledger: Ledger) -> None:
+        for _ in range(2):
+            ledger.intend_bills(b"a", b"statement a", WEST, CYCLE, "billing")
+        assert ledger.head[0] == 1
+        [body] = bodies(ledger, EntryKind.INTENT)
+        assert (body["kind"], body["purpose"], body["at"]) == ("bills", "billing", 1_000)
+
+    def test_attempts_are_counted_by_item_and_named_by_segment(self, ledger: Ledger) -> None:
+        ledger.attempt_bills(b"a", {0: FIRST, 3: SECOND})
+        ledger.attempt_bills(b"a", {3: SECOND})
+        assert (ledger.attempts(FIRST), ledger.attempts(SECOND)) == (1, 2)
+        ledger.withdraw_bills(b"a", {3: SECOND})
+        assert (ledger.attempts(FIRST), ledger.attempts(SECOND)) == (1, 1)
+        assert [body["segments"] for body in bodies(ledger, EntryKind.ATTEMPT)] == [[0, 3], [3]]
+        assert [body["segments"] for body in bodies(ledger, EntryKind.WITHDRAWAL)] == [[3]]
+
+    def test_a_release_is_kept_and_what_it_opened_did_not_fail(self, ledger: Ledger) -> None:
+        ledger.attempt_bills(b"a", {0: FIRST, 1: SECOND})
+        ledger.finish_bills(b"a", [1], [FIRST], b"release", [b"head"])
+        assert ledger.release(b"a") == b"release"
+        assert (ledger.attempts(FIRST), ledger.attempts(SECOND)) == (0, 1)
+        [body] = bodies(ledger, EntryKind.RELEASE)
+        assert (body["unopened"], body["heads"], body["statement"]) == ([1], ["aGVhZA"], b"a".hex())
+        assert ledger.opened_of(Channel.DELIVERED, Window(0)) == []
+
+
+class TestRefusals:
+    def test_of_repeats_eight_are_written_and_then_every_doubling(self, ledger: Ledger) -> None:
+        for _ in range(40):
+            ledger.refuse(ABOUT, "share-too-large")
+        assert [body["times"] for body in bodies(ledger, EntryKind.REFUSAL)] == [*range(1, 9), 16, 32]
+
+    def test_each_reason_and_each_statement_is_counted_by_itself(self, ledger: Ledger) -> None:
+        other = ABOUT._replace(digest=b"e" * 32)
+        for about, reason in ((ABOUT, "a"), (ABOUT, "b"), (other, "a"), (ABOUT, "a")):
+            ledger.refuse(about, reason)
+        written = bodies(ledger, EntryKind.REFUSAL)
+        assert [(body["reason"], body["times"]) for body in written] == [("a", 1), ("b", 1), ("a", 1), ("a", 2)]
+        assert {body["region"] for body in written} == {WEST}
+
+    def test_a_repeat_that_is_not_written_is_an_items_last_word_too(self, ledger: Ledger) -> None:
+        for _ in range(9):
+            ledger.refuse(ABOUT, "dominated-group")
+        ledger.attempt(FIRST, ABOUT.digest)
+        ledger.refuse(ABOUT, "dominated-group", final_for=FIRST)
+        assert ledger.refusal(FIRST) == "dominated-group"
+        assert ledger.refusal(SECOND) is None
+
+
+class TestWaivers:
+    def test_an_intent_names_those_that_it_rests_on(self, ledger: Ledger) -> None:
+        for digest, waivers in ((b"a", [FIRST, SECOND]), (b"b", [])):
+            ledger.intend(digest, b"", Channel.DELIVERED, Window(1), "research", waivers=waivers)
+        assert [body.get("waivers") for body in bodies(ledger, EntryKind.INTENT)] == [[FIRST.hex(), SECOND.hex()], None]
+
+
+class TestCheckpoints:
+    def test_none_before_there_is_somebody_to_sign(self, ledger: Ledger) -> None:
+        ledger.checkpoint()
+        ledger.intend(b"a", b"", Channel.DELIVERED, Window(1), "research")
+        assert ledger.checkpoints(0, 10) == []
+
+    def test_of_every_intent_and_of_the_head_that_a_release_follows(self, ledger: Ledger) -> None:
+        ledger.sign_with(lambda counter, hash_, at: f"{counter} {hash_.hex()[:4]} {at}".encode())
+        hashes = [ledger.hash_at(0)]
+
+        def told() -> None:
+            hashes.append(ledger.head[1])
+
+        ledger.checkpoint()
+        ledger.intend(b"a", b"", Channel.DELIVERED, Window(1), "research")
+        told()
+        ledger.intend_bills(b"b", b"", WEST, CYCLE, "billing")
+        told()
+        ledger.attempt(FIRST, b"a")
+        told()
+        ledger.finish(b"a", FIRST, Channel.DELIVERED, Window(1), b"release", b"opened", ())
+        told()
+        ledger.attempt_bills(b"b", {0: SECOND})
+        told()
+        ledger.finish_bills(b"b", [], [SECOND], b"bills", ())
+        expected = [f"{n} {(hash_ or b'').hex()[:4]} 1000".encode() for n, hash_ in enumerate(hashes) if n != 4]
+        assert ledger.checkpoints(0, 10) == expected
+        assert ledger.checkpoints(2, 2) == expected[2:4]
+        assert hashes[0] == EMPTY
+
+    def test_the_first_one_of_a_head_stays(self, ledger: Ledger) -> None:
+        signed = iter((b"first", b"second"))
+        ledger.sign_with(lambda *_: next(signed))
+        for _ in range(2):
+            ledger.checkpoint()
+        assert ledger.checkpoints(0, 10) == [b"first"]
+
+
+def test_a_closed_ledger_takes_nothing(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        pass
+    with pytest.raises(sqlite3.ProgrammingError):
+        ledger.attempts(FIRST)
