@@ -150,11 +150,18 @@ def test_a_part_of_the_cycle_pays_a_part_of_its_charges() -> None:
     assert [line.dollars for line in bill_of(rest).lines[1:]] == [Fraction("15.8686"), Fraction(6)]
 
 
-def test_no_bill_for_a_part_that_is_not_of_whole_local_days() -> None:
-    of = terms()
-    error = why(settled(released(of, segment("m1", start=CUT + HOUR)), of, by_itself("m1"))[0])
-    assert isinstance(error, UsageError)
-    assert "not of whole local days" in str(error)
+def test_parts_that_are_cut_within_a_local_day_share_the_cycles_days() -> None:
+    """At the UTC midnight before the noon of 11 May: that day belongs to whoever was there at noon."""
+    of, cut = terms(tariff(ENERGY, FIXED, PER_CYCLE)), CUT + 17 * HOUR
+    assert cut % 1440 == 0
+    segments, nobody = (segment("m9", end=cut), segment("n1", start=cut)), by_itself("m9", "n1", customer=Customer())
+    first, rest = (bill_of(one) for one in settled(released(of, *segments), of, nobody))
+    assert (first.cycle.after, rest.cycle.first) == (MAY.first.replace(day=12),) * 2
+    assert (first.cycle.minutes, rest.cycle.minutes) == ((START, cut), (cut, END))
+    assert (first.cycle.days, rest.cycle.days, first.cycle.length) == (11, 19, 30)
+    whole = plain_bill(of.tariff, MAY, [plain_reads(segment("m9"))], of.tariff.modes(of.mode), Customer())
+    for one, other, line in zip(first.lines[1:], rest.lines[1:], whole.lines[1:], strict=True):
+        assert one.dollars + other.dollars == line.dollars
 
 
 def test_no_bill_for_a_meter_of_which_the_account_may_have_changed() -> None:

@@ -14,8 +14,7 @@ from wattseal.protocol.billing import BillRelease, BillResult, BillSegment, Bill
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import Contradiction, MalformedMessage, UsageError, VerificationRefused, WattsealError
 from wattseal.protocol.ids import Channel, MeterId
-from wattseal.protocol.tariff.bill import Bill, Cycle, Outcome
-from wattseal.protocol.tariff.calendar import local_date, zone_of
+from wattseal.protocol.tariff.bill import Bill, Outcome
 from wattseal.protocol.tariff.compile import Compiled
 from wattseal.protocol.tariff.settle import settle
 
@@ -116,22 +115,11 @@ def _bill(parts: Sequence[_Part], account: Account, terms: Terms) -> Bill:
     outcomes = [part.outcome for part in parts if part.outcome is not None]
     if len(outcomes) < len(parts):
         raise VerificationRefused("not every result of the bill opened")
-    cycle = _billed([part.segment for part in parts], terms.cycle)
+    segments = [part.segment for part in parts]
+    cycle = terms.cycle.part(min(segment.start for segment in segments), max(segment.end for segment in segments))
     return settle(
         terms.tariff, cycle, outcomes, account.customer, therms_per_ccf=terms.therms_per_ccf, cancels=account.cancels
     )
-
-
-def _billed(segments: Sequence[BillSegment], cycle: Cycle) -> Cycle:
-    """The cycle, or that part of it that the segments span. Raises UsageError if that is not of whole local days."""
-    span = min(segment.start for segment in segments), max(segment.end for segment in segments)
-    if span == cycle.minutes:
-        return cycle
-    first, after = (local_date(minute, zone_of(cycle.timezone)) for minute in span)
-    part = Cycle(first, after, cycle.timezone, whole_days=cycle.length)
-    if span != part.minutes:
-        raise UsageError("it was there for a part of the cycle that is not of whole local days")
-    return part
 
 
 def same_bill(bill: Bill, plain: Bill) -> None:

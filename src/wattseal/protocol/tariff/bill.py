@@ -2,14 +2,14 @@
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.tariff.calendar import first_minute, zone_of
+from wattseal.protocol.tariff.calendar import first_minute, first_noon, zone_of
 from wattseal.protocol.tariff.compile import Compiled, Item, Register
 
 SHORTEST_CYCLE, LONGEST_CYCLE = 27, 33
@@ -19,14 +19,16 @@ SHORTEST_CYCLE, LONGEST_CYCLE = 27, 33
 class Cycle:
     """Local days from `first` up to `after`, 27 to 33 of them.
 
-    A customer who moved in or out has fewer: `whole_days` is then the length of the whole cycle, by which charges a
-    cycle are prorated. Raises UsageError.
+    A customer who moved in or out has a `part` of it, of fewer days: `whole_days` is then the length of the whole
+    cycle, by which charges a cycle are prorated, and `span` are the minutes of the part that do not begin and end with
+    its days. Raises UsageError.
     """
 
     first: date
     after: date
     timezone: str
     whole_days: int | None = None
+    span: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not SHORTEST_CYCLE <= self.length <= LONGEST_CYCLE:
@@ -48,7 +50,24 @@ class Cycle:
     def minutes(self) -> tuple[int, int]:
         """Beginning and end in minutes since 1970 UTC."""
         zone = zone_of(self.timezone)
-        return first_minute(self.first, zone), first_minute(self.after, zone)
+        return self.span or (first_minute(self.first, zone), first_minute(self.after, zone))
+
+    def part(self, start: int, end: int) -> "Cycle":
+        """What is billed from one minute since 1970 UTC to another: the days whose local noon lies between.
+
+        Parts are cut at UTC days; so each day is in one of the parts that tile the cycle, and their days add up.
+        Raises UsageError for a part without a noon, or beyond the cycle.
+        """
+        whole, zone = self.minutes, zone_of(self.timezone)
+        if (start, end) == whole:
+            return self
+        if not whole[0] <= start < end <= whole[1]:
+            raise UsageError(f"cycle of {self.first}: a part of it lies beyond it")
+        first, after = first_noon(start, zone), first_noon(end, zone)
+        if first == after:
+            raise UsageError(f"cycle of {self.first}: a part of it, on {first}, has no day's noon and so no days")
+        part = Cycle(first, after, self.timezone, self.length)
+        return part if part.minutes == (start, end) else replace(part, span=(start, end))
 
 
 def parse_cycle(text: str, timezone: str) -> Cycle:

@@ -47,6 +47,13 @@ def local_date(minute: int, zone: tzinfo) -> date:
     return datetime.fromtimestamp(minute * 60, zone).date()
 
 
+def first_noon(minute: int, zone: tzinfo) -> date:
+    """The first local day whose noon is not before a minute since 1970 UTC."""
+    day = local_date(minute, zone)
+    noon = datetime.combine(day, time(12), zone).timestamp()
+    return day if noon >= minute * 60 else day + timedelta(days=1)
+
+
 def days_between(first: date, after: date) -> Iterator[date]:
     """From `first` up to `after`, which is left out."""
     return (first + timedelta(days=number) for number in range((after - first).days))
