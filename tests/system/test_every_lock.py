@@ -106,6 +106,16 @@ def test_the_aggregator_refuses_thin_and_absent_cohorts(town: Town) -> None:
     town.opens_exactly(day, "town/b")
 
 
+def test_the_aggregator_says_which_rule_would_decide_and_records_nothing(town: Town) -> None:
+    """What it explains is what it then does."""
+    day = town.day(only=("town/b", "hamlet"))
+    told = {cohort: town.client.explain(town.question(day, cohort))["decided_by"] for cohort in ("town/b", "hamlet")}
+    assert told == {"town/b": "every rule that needs no opening", "hamlet": "group-too-small"}
+    marketing = town.client.explain(town.question(day, "town/b", "marketing"))
+    assert (marketing["decision"], marketing["decided_by"]) == ("refused", "purpose-not-permitted")
+    town.opens_exactly(day, "town/b")
+
+
 def test_neither_half_grants_anything_of_a_day_to_come(town: Town) -> None:
     """Threat C21: an aggregator that is corrupt for an hour would pin it, and darken it for good."""
     tomorrow = Window(window_of(system_clock()) + 1)

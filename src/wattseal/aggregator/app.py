@@ -112,6 +112,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
     bodies: dict[str, type[Message]] = {
         **INSTALLED,
         "/v1/totals": TotalQuestion,
+        "/v1/explanations": TotalQuestion,
         "/v1/bills": BillQuestion,
         "/v1/billing-routes": RouteQuestion,
     }
@@ -169,6 +170,12 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
         """An encrypted total with its statement, signed. Body: TotalQuestion."""
         question = TotalQuestion.parse(await read_body(request, JSON_LIMIT))
         return Response(await _running(app).totals.answer(question), media_type=JSON)
+
+    @app.post("/v1/explanations", dependencies=collector)
+    async def explanation(request: Request) -> Response:
+        """Which rule would decide a question about a total, by what is known here. Body: TotalQuestion."""
+        question = TotalQuestion.parse(await read_body(request, JSON_LIMIT))
+        return json_response(await _running(app).totals.explain(question))
 
     @app.post("/v1/bills", dependencies=collector)
     async def bills(request: Request) -> Response:

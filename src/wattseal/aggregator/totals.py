@@ -1,6 +1,7 @@
 """Encrypted totals: a statement over the frozen set of a window, its fold, and the aggregator's own ledger of both."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
@@ -13,13 +14,28 @@ from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
 from wattseal.aggregator.sums import flags_of_total
 from wattseal.edge.registry import Registry
+from wattseal.policy.explain import explain_total
+from wattseal.policy.levels import Granted
+from wattseal.policy.measures import Measures
 from wattseal.policy.questions import permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
+from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Report, decode_report
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.time import window_date
+
+
+class _About(NamedTuple):
+    """What the rules look at, as `permit_total` takes it."""
+
+    statement: TotalStatement
+    roster: Roster
+    key: KeyNotice
+    granted: Granted
+    measures: Measures
+    largest_group: int
 
 
 @dataclass(frozen=True)
@@ -38,26 +54,39 @@ class Totals:
 
         Raises UnknownSubject, WindowNotClosed, Refused by the set rules or by what bills told, StoreUnavailable.
         """
-        roster = await self._frozen_roster(question)
-        active = roster.active(question.cohort, question.channel)
         while True:
             log = totals_log(question.channel, question.window)
             given = await self.days.at(question.channel, question.window)
             place = given.places.get((question.purpose, question.region, question.cohort))
             if place is not None:
                 return await self.store.read_entry(log, place)
-            measures = self.registry.measures.in_force(question.region, question.channel, question.window)
-            counted = tuple(meter for meter in active if meter not in measures.quarantined)
-            reports = await self._frozen_reports(question, counted)
-            statement = _statement(question, roster, active, reports)
-            key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
-            about = (statement, roster, key, given.granted, measures, headroom)
+            about, reports = await self._asked(question, given.granted)
             after = await run_in_threadpool(permit_total, *about)
             await self.billing.check_total(question, given.granted.day, after.day)
-            answer = await run_in_threadpool(self._fold, statement, list(reports.values()))
+            answer = await run_in_threadpool(self._fold, about.statement, reports)
             # Another worker may have answered meanwhile: then its answers count first.
             if await self.store.append(log, given.entries, [answer.to_bytes()]):
                 return answer.to_bytes()
+
+    async def explain(self, question: TotalQuestion) -> dict[str, object]:
+        """Which rule would decide, by what is known here; nothing is answered or recorded. Raises as `answer`."""
+        given = await self.days.at(question.channel, question.window)
+        about, _ = await self._asked(question, given.granted)
+        explanation = await run_in_threadpool(explain_total, *about)
+        if explanation["decision"] == "permitted":
+            after = await run_in_threadpool(permit_total, *about)
+            await self.billing.check_total(question, given.granted.day, after.day)
+        return explanation
+
+    async def _asked(self, question: TotalQuestion, granted: Granted) -> tuple[_About, list[Report]]:
+        roster = await self._frozen_roster(question)
+        active = roster.active(question.cohort, question.channel)
+        measures = self.registry.measures.in_force(question.region, question.channel, question.window)
+        counted = tuple(meter for meter in active if meter not in measures.quarantined)
+        reports = await self._frozen_reports(question, counted)
+        statement = _statement(question, roster, active, reports)
+        key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
+        return _About(statement, roster, key, granted, measures, headroom), list(reports.values())
 
     async def _frozen_roster(self, question: TotalQuestion) -> Roster:
         roster = self.registry.roster(question.region, question.window)

@@ -11,6 +11,7 @@ import typer
 from wattseal import __version__
 from wattseal.collector.audit.verbs import cli as audit
 from wattseal.collector.measures import quarantines, waivers
+from wattseal.collector.policy_verbs import cli as policies
 from wattseal.collector.terminal import show as _show
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import clean_up_on_sigterm
@@ -314,6 +315,7 @@ def ledger(
 rosters = typer.Typer(no_args_is_help=True, help="What operators do with rosters before any service has them.")
 cli.add_typer(rosters, name="roster")
 cli.add_typer(audit, name="audit")
+cli.add_typer(policies, name="policy")
 cli.add_typer(waivers, name="waiver")
 cli.add_typer(quarantines, name="quarantine")
 

@@ -145,6 +145,11 @@ class Client:
         request = ReleaseRequest(answer=answer, unblinder_token=self._unblinder_token, seen=seen)
         return self._checked(Release, self._decryptor.post("/v1/releases", request), answer.statement)
 
+    def explain(self, question: TotalQuestion) -> dict[str, object]:
+        """Which rule would decide, as far as the aggregator knows. Raises what refuses before any rule of a pack."""
+        explanation: dict[str, object] = json.loads(self._aggregator.post("/v1/explanations", question))
+        return explanation
+
     def tariffs(self) -> list[dict[str, str]]:
         """Tariffs registered with the aggregator: name, revision, digest (base64url), class, commodity."""
         return self._listed(_TARIFFS, "/v1/tariffs")

@@ -1,0 +1,75 @@
+"""Which rule would decide a question about a total, and why: the real rules, asked without opening anything."""
+
+from typing import Any
+
+from wattseal.policy.levels import Granted
+from wattseal.policy.limits import limits_of
+from wattseal.policy.measures import Measures
+from wattseal.policy.pack import NO_SHARE_TEST, Policy
+from wattseal.policy.questions import permit_total, question_of
+from wattseal.protocol.errors import Refused
+from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.roster import Roster
+from wattseal.protocol.statement import TotalStatement
+
+
+def explain_total(
+    statement: TotalStatement, roster: Roster, key: KeyNotice, granted: Granted, measures: Measures, largest_group: int
+) -> dict[str, Any]:
+    """Facts in the order in which they are looked at. Raises Rejected for a statement that means nothing here."""
+    policy = granted.levels.policy
+    facts = {"policy": facts_of(policy), "question": _question(statement, roster)}
+    try:
+        permit_total(statement, roster, key, granted, measures, largest_group)
+    except Refused as refusal:
+        rules = _rules(statement, roster, policy)
+        return {**facts, "rules": rules, "decision": "refused", "decided_by": refusal.slug, "why": refusal.detail}
+    return {
+        **facts,
+        "rules": _rules(statement, roster, policy),
+        "decision": "permitted",
+        "decided_by": "every rule that needs no opening",
+        "why": _still_to_come(statement, roster, policy),
+    }
+
+
+def facts_of(policy: Policy) -> dict[str, str | int]:
+    return {"name": policy.name, "revision": policy.revision, "digest": policy.fingerprint.hex()}
+
+
+def _question(statement: TotalStatement, roster: Roster) -> dict[str, Any]:
+    question = question_of(statement, roster)
+    return {
+        "purpose": statement.purpose,
+        "cohort": statement.cohort,
+        "channel": statement.channel.value,
+        "interval_minutes": roster.interval_minutes,
+        "active": len(question.grant.active),
+        "reported": len(question.grant.members),
+        "classes": ", ".join(f"{len(meters)} {name}" for name, meters in sorted(question.classes.items())),
+    }
+
+
+def _rules(statement: TotalStatement, roster: Roster, policy: Policy) -> dict[str, str]:
+    """What the pack asks of such a sum; nothing for a purpose that it does not have."""
+    rule = policy.purposes.get(statement.purpose)
+    if rule is None:
+        return {}
+    limits = limits_of(policy, statement.purpose, roster.interval_minutes)
+    classes = sorted(question_of(statement, roster).classes.keys() & rule.classes.keys())
+    sizes = {name: limits.least_of(name) for name in classes}
+    return {
+        "use": f"{rule.use}, on the basis of {rule.basis}",
+        "functionals": ", ".join(rule.functionals),
+        "noise": rule.noise if isinstance(rule.noise, str) else rule.noise.mechanism,
+        "least group": ", ".join(f"{size} for {name}" for name, size in sizes.items()) or "none",
+        "coverage": f"{rule.coverage_percent} %",
+    }
+
+
+def _still_to_come(statement: TotalStatement, roster: Roster, policy: Policy) -> str:
+    limits = limits_of(policy, statement.purpose, roster.interval_minutes)
+    share = min((limits.share_of(name) for name in question_of(statement, roster).classes), default=NO_SHARE_TEST)
+    if share == NO_SHARE_TEST:
+        return "nothing is left to be tested when it is opened but its check values"
+    return f"when it is opened, nobody may turn out to be above {share} % of it, nor of what follows from it"
