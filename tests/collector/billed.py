@@ -93,9 +93,8 @@ def statement(of: Terms, segments: Iterable[BillSegment]) -> BillStatement:
     return BillStatement(**asked, suite=2, key_id=7, roster_digest=bytes(32), segments=ordered)
 
 
-def _roster(of: Terms) -> Roster:
+def _roster(of: Terms, unit: Unit) -> Roster:
     """Of which a statement's functionals need the interval and the unit."""
-    unit = of.unit or (Unit.LITRE if of.tariff.commodity == "gas" else Unit.WH)
     rows = (roster_row(1, customer_class=of.tariff.customer_class),)
     return Roster(
         region=REGION,
@@ -109,24 +108,31 @@ def _roster(of: Terms) -> Roster:
     )
 
 
-def result(of: Terms, asked: BillStatement, part: BillSegment) -> BillResult:
-    compiled = asked.compiled(part, of.tariff, _roster(of))
+def result(of: Terms, asked: BillStatement, part: BillSegment, unit: Unit) -> BillResult:
+    compiled = asked.compiled(part, of.tariff, _roster(of, unit))
     outcome = plain_outcome(compiled, plain_reads(part).channels)
     energy = (outcome.results[one.item] for one in compiled.functionals)
     return BillResult(values=(*energy, *outcome.registers.values()), opened=True)
 
 
 def released(
-    of: Terms, *segments: BillSegment, flagged: tuple[int, ...] = (), shut: tuple[str, ...] = ()
+    of: Terms,
+    *segments: BillSegment,
+    flagged: tuple[int, ...] = (),
+    shut: tuple[str, ...] = (),
+    unit: Unit | None = None,
 ) -> BillRelease:
     """`shut` are meters whose results did not open."""
     asked = statement(of, segments)
+    unit = unit or (Unit.LITRE if of.tariff.commodity == "gas" else Unit.WH)
     none = BillResult(values=(), opened=False)
     return BillRelease(
         statement=asked.to_bytes(),
         policy=bytes(32),
         unblinder_policy=bytes(32),
-        results=tuple(none if part.meter in shut else result(of, asked, part) for part in asked.segments),
+        unit=unit,
+        interval_minutes=60,
+        results=tuple(none if part.meter in shut else result(of, asked, part, unit) for part in asked.segments),
         flagged=flagged or (0,) * len(asked.segments),
         decryptor_head=head(Role.DECRYPTOR),
         unblinder_head=head(Role.UNBLINDER),

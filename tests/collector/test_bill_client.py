@@ -224,8 +224,6 @@ def test_meters_of_the_account_are_billed_with_it(tmp_path: Path) -> None:
     ("changes", "match"),
     [
         ({"mode": "guess"}, "--mode is amount or determinants, not 'guess'"),
-        ({"unit": "kWh"}, "--unit is Wh, 10Wh, 100Wh, L, not 'kWh'"),
-        ({"unit": "10Wh"}, "not of class large"),
         ({"therms_per_ccf": "much"}, "--therms-per-ccf"),
         ({"cycle": "2026-05"}, "2026-05"),
         ({"cycle": "2026-05-01..2026-05-02"}, "27 to 33"),

@@ -202,11 +202,11 @@ def test_a_rebill_takes_back_what_was_billed_before() -> None:
     same_bill(bill, plain(of, segment("m1"), customer=X))
 
 
-def test_reads_of_class_large_count_in_the_unit_that_is_given() -> None:
+def test_reads_of_class_large_count_in_the_unit_of_the_release() -> None:
     large = tariff(ENERGY, customer_class="large")
     for unit in (Unit.WH, Unit.WH_10, Unit.WH_100):
-        of = terms(large, unit=unit)
-        (found,) = settled(released(of, segment("m1")), of, by_itself("m1", customer=Customer()))
+        of = terms(large)
+        (found,) = settled(released(of, segment("m1"), unit=unit), of, by_itself("m1", customer=Customer()))
         reads = int(plain_reads(segment("m1")).channels[DELIVERED[0]].sum())
         assert list(bill_of(found).energy.values()) == [reads * unit.factor]
 
@@ -285,17 +285,19 @@ def test_what_would_be_missing_is_said_before_anything_is_asked(of: Terms, custo
 
 
 @pytest.mark.parametrize(
-    ("of", "unit"), [(tariff(ENERGY), Unit.WH), (tariff(ENERGY), Unit.WH_10), (packaged("E-1"), Unit.LITRE)]
+    ("of", "changes"),
+    [
+        (tariff(ENERGY), {"unit": Unit.WH_10}),
+        (packaged("E-1"), {"unit": Unit.LITRE}),
+        (tariff(ENERGY, customer_class="large"), {"unit": Unit.LITRE}),
+        (tariff(ENERGY), {"interval_minutes": 15}),
+    ],
 )
-def test_a_unit_is_for_class_large_alone(of: Tariff, unit: Unit) -> None:
-    with pytest.raises(UsageError, match="not of class large"):
-        terms(of, unit=unit)
-
-
-@pytest.mark.parametrize("unit", [None, Unit.LITRE])
-def test_class_large_has_a_unit(unit: Unit | None) -> None:
-    with pytest.raises(UsageError, match="Wh, 10Wh or 100Wh"):
-        terms(tariff(ENERGY, customer_class="large"), unit=unit)
+def test_a_release_of_other_reads_than_the_tariffs(of: Tariff, changes: dict[str, Any]) -> None:
+    asked = terms(of)
+    release = released(asked, segment("m1")).model_copy(update=changes)
+    with pytest.raises(Contradiction, match="other intervals, or reads in another unit"):
+        settled(release, asked, by_itself("m1"))
 
 
 @pytest.mark.parametrize("name", ["", "=HYPERLINK(1)", "-1", "a\nb", "a,b", "\u202e", "x" * 65])

@@ -219,6 +219,8 @@ def bill_release() -> BillRelease:
         statement=bill_statement().to_bytes(),
         policy=bytes(32),
         unblinder_policy=bytes(32),
+        unit=Unit.WH,
+        interval_minutes=15,
         results=(BillResult(values=(-1250, 431_000), opened=True), BillResult(values=(), opened=False)),
         flagged=(0, 3),
         decryptor_head=head(Role.DECRYPTOR),

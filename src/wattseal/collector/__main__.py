@@ -253,7 +253,6 @@ def bill(
     cancels: Annotated[
         Path | None, typer.Option(help="Earlier bill of this cycle (its --json), which this one takes the place of.")
     ] = None,
-    unit: Annotated[str | None, typer.Option(help="Of the reads of class large: Wh, 10Wh or 100Wh.")] = None,
     therms_per_ccf: Therms = None,
     estimate: Annotated[
         bool, typer.Option(help="Where a cycle report is missing, bill what the registers show, marked as estimated.")
@@ -281,7 +280,6 @@ def bill(
         program=program,
         accounts=accounts,
         cancels=cancels,
-        unit=unit,
         therms_per_ccf=therms_per_ccf,
         estimate=estimate,
         out=out,

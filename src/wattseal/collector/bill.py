@@ -15,7 +15,6 @@ from wattseal.collector.out import check_out
 from wattseal.edge.private_files import write_private
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import NobodyReported, UsageError
-from wattseal.protocol.roster import Unit
 from wattseal.protocol.tariff.bill import Customer, parse_cycle
 from wattseal.protocol.tariff.files import load_tariff
 from wattseal.protocol.tariff.model import Tariff
@@ -36,7 +35,6 @@ class BillOptions:
     program: str | None = None
     accounts: Path | None = None
     cancels: Path | None = None
-    unit: str | None = None
     therms_per_ccf: str | None = None
     estimate: bool = False
     out: Path | None = None
@@ -78,10 +76,10 @@ def _asked(client: Client, accounts: Mapping[str, Account], terms: Terms, region
 
 def terms_of(options: BillOptions, client: Client) -> Terms:
     """Raises UsageError for options that cannot be used."""
-    mode, unit, therms = mode_of(options.mode), _unit(options.unit), therms_of(options.therms_per_ccf)
+    mode, therms = mode_of(options.mode), therms_of(options.therms_per_ccf)
     tariff = _tariff(options.tariff, client)
     cycle = parse_cycle(options.cycle, zone_for(options.timezone, tariff))
-    return Terms(tariff, cycle, mode, client.interval_minutes(options.region), unit, therms, options.estimate)
+    return Terms(tariff, cycle, mode, client.interval_minutes(options.region), therms, options.estimate)
 
 
 def write_bills(found: Sequence[Settled | Unbilled], out: Path, pages: str = "", most: int | None = None) -> list[Path]:
@@ -123,10 +121,3 @@ def _tariff(source: str | None, client: Client) -> Tariff:
         names = ", ".join(f"{one.get('name')} {one.get('revision')}" for one in listed)
         raise UsageError(f"--tariff names the tariff, a file or a sheet of the package; registered: {names or 'none'}")
     return found[0]
-
-
-def _unit(text: str | None) -> Unit | None:
-    try:
-        return None if text is None else Unit(text)
-    except ValueError:
-        raise UsageError(f"--unit is {', '.join(Unit)}, not '{text}'") from None

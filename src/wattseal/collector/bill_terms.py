@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 from wattseal.protocol.billing import (
     MOST_SEGMENTS,
     BillQuestion,
+    BillRelease,
     BillStatement,
     Cancels,
     Rebill,
     RouteQuestion,
     local_day,
 )
-from wattseal.protocol.errors import Contradiction, UsageError
+from wattseal.protocol.errors import Contradiction
 from wattseal.protocol.ids import Channel, MeterId, RegionId
 from wattseal.protocol.roster import Name, Unit
 from wattseal.protocol.tariff.bill import Cancelled, Customer, Cycle, Outcome
@@ -56,7 +57,6 @@ class Account:
 class Terms:
     """What all bills of a run are settled by.
 
-    `unit` is that of the region's reads where the tariff's class is large, else None: no statement says it.
     `estimates`: registers may stand for cycle reports that are missing. Raises UsageError.
     """
 
@@ -64,23 +64,19 @@ class Terms:
     cycle: Cycle
     mode: Mode
     interval_minutes: int
-    unit: Unit | None = None
     therms_per_ccf: Decimal | None = None
     estimates: bool = False
 
-    def __post_init__(self) -> None:
-        large = self.tariff.customer_class == "large"
-        if large and self.unit not in (Unit.WH, Unit.WH_10, Unit.WH_100):
-            raise UsageError(f"unit: tariff {self.tariff.name} is of class large, whose reads are in Wh, 10Wh or 100Wh")
-        if not large and self.unit is not None:
-            raise UsageError(f"unit: tariff {self.tariff.name} is not of class large")
-
     def compiled(
-        self, start: int, end: int, channels: tuple[Channel, ...], by_registers: Collection[Channel] = ()
+        self,
+        start: int,
+        end: int,
+        channels: tuple[Channel, ...],
+        by_registers: Collection[Channel] = (),
+        unit: Unit = Unit.WH,
     ) -> Compiled:
-        """Raises UsageError for a segment that the tariff does not fit."""
-        read_unit = 1 if self.unit is None else self.unit.factor
-        segment = Segment(start, end, self.interval_minutes, self.cycle.timezone, channels, read_unit)
+        """Of reads in that unit. Raises UsageError for a segment that the tariff does not fit."""
+        segment = Segment(start, end, self.interval_minutes, self.cycle.timezone, channels, unit.factor)
         return compile_tariff(self.tariff, segment, self.tariff.modes(self.mode), by_registers)
 
     def rehearse(self, customers: Iterable[Customer]) -> None:
@@ -91,10 +87,20 @@ class Terms:
         for customer in set(customers):
             settle(self.tariff, self.cycle, [nothing], customer, therms_per_ccf=self.therms_per_ccf)
 
-    def check(self, statement: BillStatement) -> None:
-        """Raises Contradiction for a statement about another tariff, cycle or mode."""
+    def check(self, release: BillRelease) -> BillStatement:
+        """What was released. Raises Contradiction if it is about another tariff, cycle, mode, interval or unit."""
+        statement = BillStatement.from_bytes(release.statement)
         if (statement.tariff, statement.cycle, statement.mode) != (self.tariff.fingerprint, self.cycle, self.mode):
             raise Contradiction("the release is about another tariff, cycle or mode")
+        if release.interval_minutes != self.interval_minutes or release.unit not in self._units():
+            raise Contradiction("the release is about other intervals, or reads in another unit")
+        return statement
+
+    def _units(self) -> tuple[Unit, ...]:
+        """What reads under the tariff may be counted in."""
+        if self.tariff.commodity == "gas":
+            return (Unit.LITRE,)
+        return (Unit.WH, Unit.WH_10, Unit.WH_100) if self.tariff.customer_class == "large" else (Unit.WH,)
 
     def route(self, region: str, route: str, purpose: str) -> RouteQuestion:
         """Raises UsageError for what is no name of a region or route."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from wattseal.collector.bill_terms import Account, Terms
-from wattseal.protocol.billing import BillRelease, BillResult, BillSegment, BillStatement
+from wattseal.protocol.billing import BillRelease, BillResult, BillSegment
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import Contradiction, MalformedMessage, UsageError, VerificationRefused, WattsealError
 from wattseal.protocol.ids import Channel, MeterId
@@ -67,15 +67,14 @@ def settled(release: BillRelease, terms: Terms, accounts: Mapping[str, Account])
 
 
 def _parts(release: BillRelease, terms: Terms) -> Iterator[_Part]:
-    statement = BillStatement.from_bytes(release.statement)
-    terms.check(statement)
+    statement = terms.check(release)
     if not len(statement.segments) == len(release.results) == len(release.flagged):
         raise MalformedMessage("the release does not have one result for each segment")
     alike: dict[tuple[int, int, tuple[Channel, ...], frozenset[Channel]], Compiled] = {}
     for segment, result, flagged in zip(statement.segments, release.results, release.flagged, strict=True):
         place = (segment.start, segment.end, segment.channels, segment.by_registers)
         if place not in alike:
-            alike[place] = terms.compiled(*place)
+            alike[place] = terms.compiled(*place, release.unit)
         yield _Part(segment, _outcome(alike[place], result, flagged))
 
 

@@ -157,8 +157,7 @@ class Client:
     def interval_minutes(self, region: str) -> int:
         """Of the region's reads, which never changes. Raises UnknownSubject.
 
-        Only the aggregator says so; a wrong word can spoil a bill, not change it: either as many results are wanted as
-        were opened, and then the same ones, or the release is rejected.
+        Only the aggregator says so; each release says it again, signed by the decryptor.
         """
         for one in self._listed(_REGIONS, "/v1/regions"):
             if one.region == region:
@@ -180,20 +179,19 @@ class Client:
         *,
         region: str = "region-1",
         customer: Customer = Customer(),  # noqa: B008 - frozen
-        unit: Unit | None = None,
         therms_per_ccf: Decimal | None = None,
         estimates: bool = False,
         purpose: str = BILLING_PURPOSE,
     ) -> "pl.DataFrame":
         """A row a bill, each meter by itself, with the columns of bills.csv.
 
-        `tariff` is the collector's own copy, `customer` what all of them are, `unit` that of reads of class large;
+        `tariff` is the collector's own copy, `customer` what all of them are;
         `estimates`: see `Terms`.
         Raises as `total`, and UsageError for what a bill would lack.
         """
         from wattseal.collector.bill_files import bills_frame
 
-        terms = Terms(tariff, cycle, mode, self.interval_minutes(region), unit, therms_per_ccf, estimates)
+        terms = Terms(tariff, cycle, mode, self.interval_minutes(region), therms_per_ccf, estimates)
         accounts = dict.fromkeys(meters, Account(customer=customer))
         return bills_frame(self.bills(accounts, terms, region=region, purpose=purpose))
 

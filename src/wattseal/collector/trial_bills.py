@@ -66,10 +66,10 @@ class TrialBills:
         self.source = billing.source
         if billing.tariff.commodity != facts["commodity"]:
             raise UsageError(f"--tariff {billing.source}: it is for {billing.tariff.commodity}, the reads are not")
-        unit = Unit(facts["unit"]) if billing.tariff.customer_class == "large" else None
+        self._unit = Unit(facts["unit"])
         self.terms = {
             f"{cycle.first}..{cycle.after}": Terms(
-                billing.tariff, cycle, billing.mode, facts["interval_minutes"], unit, billing.therms_per_ccf
+                billing.tariff, cycle, billing.mode, facts["interval_minutes"], billing.therms_per_ccf
             )
             for cycle in _cycles(billing, facts)
         }
@@ -128,7 +128,7 @@ class TrialBills:
         return len(settled)
 
     def _compile(self, cycle: str, minutes: Minutes, channels: tuple[Channel, ...]) -> Compiled:
-        return self.terms[cycle].compiled(*minutes, channels)
+        return self.terms[cycle].compiled(*minutes, channels, unit=self._unit)
 
     def _unpriced(self, cycle: str, minutes: Minutes, channels: tuple[Channel, ...]) -> UsageError | None:
         """Why meters of these channels have no bill."""

@@ -162,6 +162,8 @@ class BillDecryptorService:
             statement=request.answer.statement,
             policy=half.policy.fingerprint,
             unblinder_policy=grant.policy,
+            unit=admitted.bills.roster.unit,
+            interval_minutes=admitted.bills.roster.interval_minutes,
             results=tuple(results),
             flagged=request.answer.flagged,
             decryptor_head=half.head(),

@@ -27,7 +27,7 @@ from wattseal.protocol.ids import (
     Role,
 )
 from wattseal.protocol.release import Head, SignedHead, Token
-from wattseal.protocol.roster import MAX_METERS, Name, Roster
+from wattseal.protocol.roster import MAX_METERS, Interval, Name, Roster, Unit
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.calendar import zone_of
@@ -348,13 +348,15 @@ class BillResult(Message):
 class BillRelease(Message):
     """The opened results of a statement, in the order of its segments; the same statement gets the same bytes.
 
-    Policies as for totals.
+    Policies as for totals. Sums count in `unit`, which is the region's, as its interval is.
     """
 
     version: Literal[1] = 1
     statement: Bytes
     policy: Bytes32
     unblinder_policy: Bytes32
+    unit: Unit
+    interval_minutes: Interval
     results: Annotated[Many[BillResult], Field(max_length=MOST_SEGMENTS)]
     flagged: Many[Count]
     decryptor_head: SignedHead
