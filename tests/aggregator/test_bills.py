@@ -28,9 +28,8 @@ from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.aggregator import bills as bills_module
 from wattseal.cryptosystems.ckks.parameters import MODULUS, PRIMES
 from wattseal.cryptosystems.ckks.residues import from_bytes
-from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport, local_day, split_numbers
+from wattseal.protocol.billing import BillAnswer, BillSegment, BillStatement, SegmentReport, local_day, split_numbers
 from wattseal.protocol.errors import (
-    Contradiction,
     FunctionalNotPermitted,
     MessageTooLarge,
     NobodyReported,
@@ -275,7 +274,7 @@ async def test_who_and_what_is_not_known(tmp_path: Path) -> None:
             await billing.answer(question("m0", tariff=NET.fingerprint))
         with pytest.raises(UnknownSubject, match="1 of 1 meters"):
             await billing.answer(question("m0", region=RegionId("elsewhere")))
-        with pytest.raises(NobodyReported):
+        with pytest.raises(UnknownSubject, match="no key is for"):
             await billing.answer(question("m0", cycle=later))
 
 
@@ -294,7 +293,7 @@ async def test_a_meter_that_the_roster_told_of_too_late(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_cycle_across_key_periods(tmp_path: Path) -> None:
-    """Reports of whoever moved may be under either key; the whole statement is under one."""
+    """Every report is under the key of the cycle's last day, also of a segment that ended before it began."""
     cut = Window(LAST_DAY - 9)
     keys = [
         KEY.model_copy(update={"last_window": Window(cut - 1)}),
@@ -305,8 +304,11 @@ async def test_a_cycle_across_key_periods(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await upload_of(store, known, "m0", end=cut * MINUTES_PER_DAY)
         await upload_of(store, known, "m0", start=cut * MINUTES_PER_DAY, key_id=8)
-        with pytest.raises(Contradiction, match="key is not that of its cycle"):
+        with pytest.raises(NobodyReported):
             await worker(store, known).answer(question("m0"))
+        await upload_of(store, known, "m0", end=cut * MINUTES_PER_DAY, key_id=8, number=1)
+        answer = BillAnswer.from_bytes(await worker(store, known).answer(question("m0")))
+        assert BillStatement.from_bytes(answer.statement).key_id == 8
 
 
 @pytest.mark.anyio

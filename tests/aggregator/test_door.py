@@ -32,6 +32,7 @@ from wattseal.edge.registry import Registry
 from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Window
 from wattseal.protocol.report import FlagReason, FlagRun, frame
 from wattseal.protocol.roster import Unit
+from wattseal.protocol.tariff.bill import LONGEST_CYCLE
 from wattseal.protocol.tariff.registers import Program
 from wattseal.protocol.time import MINUTES_PER_DAY, SECONDS_PER_DAY
 
@@ -116,11 +117,15 @@ def test_past_the_horizon_only_what_may_be_held_is_looked_at_further(known: Regi
     ("first", "last", "reason"),
     [
         (START // DAY, LAST_DAY, None),
-        (START // DAY + 1, LAST_DAY, Reason.RETIRED_KEY),
+        (LAST_DAY, LAST_DAY, None),
+        (START // DAY + LONGEST_CYCLE, LAST_DAY + 60, None),
+        (START // DAY + LONGEST_CYCLE + 1, LAST_DAY + 60, Reason.RETIRED_KEY),
         (START // DAY, LAST_DAY - 1, Reason.RETIRED_KEY),
     ],
 )
-def test_its_key_is_for_all_of_it(tmp_path: Path, first: int, last: int, reason: Reason | None) -> None:
+def test_its_key_is_one_of_the_last_day_that_its_cycle_may_have(
+    tmp_path: Path, first: int, last: int, reason: Reason | None
+) -> None:
     notice = KEY.model_copy(update={"first_window": Window(first), "last_window": Window(last)})
     assert found(registry(tmp_path, notices=[notice]), cycle_report()) == [reason]
 

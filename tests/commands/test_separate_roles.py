@@ -195,20 +195,21 @@ def test_keys_are_nowhere_that_they_must_not_be(done: Done) -> None:
     site = done.site
     everywhere = contents(*site.homes.values(), *site.logs.values())
     with sqlite3.connect(site.fleet / "fleet.sqlite") as database:
-        meters = database.execute("SELECT identity, sealing, pad_key, tag_key FROM meters").fetchall()
+        own = database.execute("SELECT identity, sealing FROM meters").fetchall()
+        shared = database.execute("SELECT pad_key, tag_key FROM meter_keys").fetchall()
         check_keys = database.execute("SELECT key FROM check_keys").fetchall()
     database.close()
-    assert len(meters) == METERS
+    assert len(own) == len(shared) == METERS
     assert len(check_keys) == 1
     halves = {role: Vault.open(site.home(role), role) for role in (Role.DECRYPTOR, Role.UNBLINDER)}
     kept = [
-        *(key for row in (*meters, *check_keys) for key in row),
-        *(vault.root.secret.expose() for vault in halves.values()),
-        halves[Role.DECRYPTOR].secret_key.to_bytes()[8:],
+        *(key for row in (*own, *shared, *check_keys) for key in row),
+        *(vault.root(1).secret.expose() for vault in halves.values()),
+        halves[Role.DECRYPTOR].secret_key(1).to_bytes()[8:],
         *(site.home(role).read_secret(f"{name}-key") for role in ROLES for name in ("service", "operator")),
         *(path.read_bytes() for path in site.tokens.iterdir()),
         site.passphrase.read_bytes(),
     ]
     assert [path for key in kept for path in finds(key, everywhere)] == []
     # The search finds what is there.
-    assert finds(meters[0][2], contents(site.fleet))
+    assert finds(shared[0][0], contents(site.fleet))

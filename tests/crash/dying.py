@@ -18,6 +18,8 @@ CLASSES = {
     "Ledger": "wattseal.keyserver.ledger",
     "FleetState": "wattseal.meter_sim.state",
     "Half": "wattseal.keyserver.half",
+    "Registry": "wattseal.edge.registry",
+    "Home": "wattseal.edge.home",
 }
 
 

@@ -243,12 +243,36 @@ class TestKeys:
             with pytest.raises(Contradiction, match="key 1 is known with another content"):
                 registry.install_key(published(other))
 
-    @pytest.mark.parametrize("window", [(0, 0), (-5, 0), (30, 30), (30, 60), (10, 20), (-5, 60)])
+    @pytest.mark.parametrize("window", [(0, 0), (-5, 0), (0, 60), (-5, 60)])
     def test_windows_that_overlap(self, opened: Open, window: tuple[int, int]) -> None:
         registry = opened()
         registry.install_key(published(notice(TODAY, TODAY + 30)))
         with pytest.raises(Contradiction, match="key 1 is for some of the same windows"):
             registry.install_key(published(notice(TODAY + window[0], TODAY + window[1], key_id=2)))
+
+    def test_a_later_key_takes_over(self, opened: Open) -> None:
+        """From its first window on, also where it ends before the earlier one would have; an earlier id never does."""
+        registry = opened(replay=True)
+        registry.install_key(published(notice(TODAY, TODAY + 30)))
+        second = registry.install_key(published(notice(TODAY + 10, TODAY + 20, key_id=2)))
+        assert [registry.key(key_id).last_window for key_id in (1, 2)] == [TODAY + 9, TODAY + 20]
+        assert [registry.key_of_window(Window(TODAY + day)).key_id for day in (0, 9, 10, 20)] == [1, 1, 2, 2]
+        with pytest.raises(UnknownSubject):
+            registry.key_of_window(Window(TODAY + 21))
+        assert registry.install_key(published(second)) is second
+        assert [opened().key(key_id).last_window for key_id in (1, 2)] == [TODAY + 9, TODAY + 20]
+        registry.install_key(published(notice(TODAY + 40, TODAY + 60, key_id=4)))
+        with pytest.raises(Contradiction, match="key 4 is for some of the same windows"):
+            registry.install_key(published(notice(TODAY + 50, TODAY + 70, key_id=3)))
+
+    def test_no_key_takes_over_a_window_that_has_begun(self, opened: Open) -> None:
+        registry = opened()
+        registry.install_key(published(notice(TODAY - 30, TODAY + 30)))
+        for first in (TODAY - 1, TODAY):
+            with pytest.raises(Rejected, match="a window that has not begun"):
+                registry.install_key(published(notice(first, TODAY + 60, key_id=2)))
+        registry.install_key(published(notice(TODAY + 1, TODAY + 60, key_id=2)))
+        assert registry.key(1).last_window == TODAY
 
     def test_windows_side_by_side(self, opened: Open) -> None:
         registry = opened()

@@ -37,7 +37,7 @@ from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.unblinder import UnblinderService
-from wattseal.keyserver.vault import Vault
+from wattseal.keyserver.vault import Period, Vault
 from wattseal.protocol.billing import (
     BillAnswer,
     BillPadGrant,
@@ -367,7 +367,8 @@ def _half(
     for tariff in tariffs:
         registry.install_tariff(countersigned_tariff(tariff))
     ledger = resources.enter_context(Ledger(directory / f"{role}.sqlite", lambda: now))
-    vault = Vault(role, ROOTS[role], operator(role), int(Suite.MASKING), None)
+    period = Period(KEY.key_id, ROOTS[role])
+    vault = Vault(role, operator(role), int(Suite.MASKING), [period], keep=lambda _: None)
     return Half(vault, ledger, registry, POLICY, TOKENS, TRUST, lambda: now)
 
 

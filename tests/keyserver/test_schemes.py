@@ -105,16 +105,18 @@ def test_a_library_that_is_missing_stops_a_half_at_its_start(home: Home, monkeyp
 
 
 def test_a_vault_of_ckks_holds_no_secret_key(home: Home) -> None:
-    vault = Vault.create(home, Role.DECRYPTOR, Suite.CKKS)
-    assert vault.public_key() == b""
+    vault = Vault.create(home, Role.DECRYPTOR, Suite.CKKS, (Window(0), Window(1)))
+    notice = vault.notice_of(vault.latest)
+    assert notice is not None
+    assert notice.public_key == b""
     with pytest.raises(UsageError, match="the decryptor of suite 2 has no secret key"):
-        _ = vault.secret_key
-    assert type(Vault.open(home, Role.DECRYPTOR).decryptor(QUARTER_HOURS)) is CkksDecryptor
-    assert type(Vault.open(home, Role.DECRYPTOR, Backend.REFERENCE).decryptor(QUARTER_HOURS)) is SealDecryptor
+        vault.secret_key(1)
+    assert type(Vault.open(home, Role.DECRYPTOR).decryptor(1, QUARTER_HOURS)) is CkksDecryptor
+    assert type(Vault.open(home, Role.DECRYPTOR, Backend.REFERENCE).decryptor(1, QUARTER_HOURS)) is SealDecryptor
 
 
 def test_the_vault_opens_with_what_it_was_told(home: Home) -> None:
     Vault.create(home, Role.DECRYPTOR, Suite.PAILLIER_3072)
-    assert type(Vault.open(home, Role.DECRYPTOR).decryptor(QUARTER_HOURS)) is PaillierDecryptor
+    assert type(Vault.open(home, Role.DECRYPTOR).decryptor(1, QUARTER_HOURS)) is PaillierDecryptor
     reference = Vault.open(home, Role.DECRYPTOR, Backend.REFERENCE)
-    assert type(reference.decryptor(QUARTER_HOURS)) is ReferenceDecryptor
+    assert type(reference.decryptor(1, QUARTER_HOURS)) is ReferenceDecryptor

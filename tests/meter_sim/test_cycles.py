@@ -86,7 +86,7 @@ def state(tmp_path: Path) -> Iterator[FleetState]:
     with FleetState(tmp_path / "fleet") as state:
         state.make_meters(["a", "b"])
         for column, byte in (("pad_key", b"p"), ("tag_key", b"t")):
-            state.keep_meter_keys(column, [(byte * 32, A), (byte.upper() * 32, B)])
+            state.keep_meter_keys(1, column, [(A, byte * 32), (B, byte.upper() * 32)])
         yield state
 
 

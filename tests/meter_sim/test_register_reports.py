@@ -47,14 +47,14 @@ def state(tmp_path: Path) -> Iterator[FleetState]:
     with FleetState(tmp_path / "fleet") as state:
         state.make_meters(["a", "b"])
         for column, byte in (("pad_key", b"p"), ("tag_key", b"t")):
-            state.keep_meter_keys(column, [(byte * 32, A), (byte.upper() * 32, B)])
+            state.keep_meter_keys(1, column, [(A, byte * 32), (B, byte.upper() * 32)])
         yield state
 
 
 def sealed(state: FleetState, *readings: Reading, program: Program = PROGRAM) -> list[Report]:
     """What is new in the outbox."""
     before = {body for _, body in state.pending(100)}
-    sealer = RegisterSealer(state, REGION, 1, [program])
+    sealer = RegisterSealer(state, REGION, lambda _: 1, [program])
     sealer.seal(readings)
     new = [decode_report(body) for _, body in state.pending(100) if body not in before]
     assert sealer.sealed_reports == len(new)
@@ -81,7 +81,7 @@ def test_the_same_content_is_sealed_once_and_its_bytes_stay(state: FleetState, t
     with FleetState(tmp_path / "again") as again:
         again.make_meters(["a"])
         for column, byte in (("pad_key", b"p"), ("tag_key", b"t")):
-            again.keep_meter_keys(column, [(byte * 32, A)])
+            again.keep_meter_keys(1, column, [(A, byte * 32)])
         again.keep_fact("error key", state.error_key())
         [second] = sealed(again, READING)
     assert second.ciphertext == first.ciphertext

@@ -13,7 +13,7 @@ from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Label, Use, check_key_id
 from wattseal.cryptosystems.paillier.checks import member_tag, slot_weights
 from wattseal.cryptosystems.secret import Secret
-from wattseal.meter_sim.state import MeterRow
+from wattseal.meter_sim.state import MeterRow, SharedKeys
 from wattseal.protocol.ids import MeterId, Window
 from wattseal.protocol.report import Header, decode_report, seal_report
 from wattseal.protocol.time import month_of, window_minutes
@@ -33,6 +33,10 @@ class CorruptMeter:
     def of(cls, town: Town, meter: str) -> "CorruptMeter":
         return cls(town, town.meters[MeterId(meter)])
 
+    @property
+    def shared(self) -> SharedKeys:
+        return self.town.state.meter_keys(self.town.notice.key_id)[self.row.meter]
+
     def honest_slots(self, reads: Reads) -> list[int]:
         """What an honest meter would put below its check slot."""
         bucket = sum(int(reads.sum()) > edge for edge in LAYOUT.bucket_edges)
@@ -50,9 +54,10 @@ class CorruptMeter:
         for slot, value in slots.items():
             values[slot] = value
         label = self._label(header)
-        keys = self.town.state.check_keys()
+        keys = self.town.state.check_keys(header.key_id)
         weights = slot_weights(Secret(keys[month_of(header.window)]), label, len(values))
-        check = sum(w * v for w, v in zip(weights, values, strict=True)) + member_tag(Secret(self.row.tag_key), label)
+        tag = member_tag(Secret(self.shared.tag_key), label)
+        check = sum(w * v for w, v in zip(weights, values, strict=True)) + tag
         plaintext = sum(v << offset for v, offset in zip((*values, check), CHUNK.offsets, strict=True))
         return self.signed(header, self._encrypt(plaintext, label))
 
@@ -62,7 +67,7 @@ class CorruptMeter:
     def _encrypt(self, plaintext: int, label: Label) -> bytes:
         public = self.town.arithmetic.public
         n = mpz(public.n)
-        blinded = (plaintext + uniform_below(Secret(self.row.pad_key), label.encode(Use.PAD), n)) % n
+        blinded = (plaintext + uniform_below(Secret(self.shared.pad_key), label.encode(Use.PAD), n)) % n
         return encoded((1 + blinded * n) * powmod(public.h_s, secrets.randbits(1536), n**2) % n**2)
 
     def _label(self, header: Header) -> Label:
@@ -77,7 +82,7 @@ class CorruptMeter:
             end=header.end,
             key_id=header.key_id,
             number=header.number,
-            check_key_id=check_key_id(Secret(self.town.state.check_keys()[month_of(header.window)])),
+            check_key_id=check_key_id(Secret(self.town.state.check_keys(header.key_id)[month_of(header.window)])),
         )
 
 

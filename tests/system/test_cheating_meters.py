@@ -105,7 +105,7 @@ def test_a_lie_within_range_opens(town: Town, lie: int) -> None:
 def test_the_paillier_door(town: Town) -> None:
     """Threat B14: each properly signed, amid honest reports in the same upload, which are all taken."""
     n = mpz(town.arithmetic.public.n)
-    prime = Vault.open(town.home(Role.DECRYPTOR), Role.DECRYPTOR).secret_key.p
+    prime = Vault.open(town.home(Role.DECRYPTOR), Role.DECRYPTOR).secret_key(1).p
     bad = {
         "0": 0,
         "n": n,

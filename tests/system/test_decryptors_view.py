@@ -75,7 +75,7 @@ def test_what_it_opens_is_a_function_of_the_totals(
         values = [*slots.reads, slots.members, *slots.buckets]
         check = expected_check(vault, day, values, TotalStatement.from_bytes(answer.statement))
         plaintext = sum(value << offset for value, offset in zip((*values, check), CHUNK.offsets, strict=True))
-        assert plaintext == (opening.blinded(answer.ciphertext) - pad_sum) % vault.secret_key.public.n
+        assert plaintext == (opening.blinded(answer.ciphertext) - pad_sum) % vault.secret_key(1).public.n
         assert tuple(slots.reads) == day.total(day.members(COHORT))
         releases.append(values)
         kept.append(histogram_kept(town, day))
@@ -85,11 +85,11 @@ def test_what_it_opens_is_a_function_of_the_totals(
 
 def expected_check(vault: Vault, day: Day, values: list[int], statement: TotalStatement) -> int:
     members = statement.members_in(day.roster)
-    check_key = vault.root.check_key(statement.region, month_of(day.window))
-    labels = labels_of(statement, members, vault.secret_key.public.modulus_id, check_key_id(check_key))
+    check_key = vault.root(1).check_key(statement.region, month_of(day.window))
+    labels = labels_of(statement, members, vault.secret_key(1).public.modulus_id, check_key_id(check_key))
     weights = slot_weights(check_key, labels[0], len(values))
     keys = [
-        vault.root.meter_key(Use.TAG, statement.region, meter, day.roster.by_meter[meter].sealing_key)
+        vault.root(1).meter_key(Use.TAG, statement.region, meter, day.roster.by_meter[meter].sealing_key)
         for meter in members
     ]
     return sum(w * v for w, v in zip(weights, values, strict=True)) + sum(map(member_tag, keys, labels))
@@ -112,7 +112,7 @@ def test_a_single_report_opens_to_a_uniform_number(
 
     Two reports of the same reads differ by a uniform number too, so pads of two days do not cancel.
     """
-    n = vault.secret_key.public.n
+    n = vault.secret_key(1).public.n
     same = town.day(altered=days[0].reads)
     first, again = ([opening.blinded(c) for c in day.ciphertexts(sorted(day.bodies))] for day in (days[0], same))
     assert_uniform(first)
@@ -128,6 +128,6 @@ def test_without_the_pads_the_reads_would_show(
     town.release(answer)
     grant = Envelope.from_bytes(town.deployment.relay.exchanges[-1].answer).opened(PadGrant, town.trust.unblinder)
     pad_sum = int.from_bytes(grant.pad_sum, "little")
-    unblinded = (opening.blinded(answer.ciphertext) - pad_sum) % vault.secret_key.public.n
+    unblinded = (opening.blinded(answer.ciphertext) - pad_sum) % vault.secret_key(1).public.n
     assert opening.looks_like_reads(opening.blinded(answer.ciphertext), pad_sum)
     assert chi_square([unblinded] * 94) > 2_000

@@ -138,7 +138,7 @@ class Town(Services):
 
     def check_key_ids(self) -> dict[str, bytes]:
         """By month; the decryptor tells the unblinder with every request."""
-        return {month: check_key_id(Secret(key)) for month, key in self.state.check_keys().items()}
+        return {month: check_key_id(Secret(key)) for month, key in self.state.check_keys(self.notice.key_id).items()}
 
     @cached_property
     def client(self) -> Client:

@@ -24,12 +24,13 @@ from wattseal.protocol.time import MINUTES_PER_DAY
 
 
 class Segment(NamedTuple):
-    """A meter's part of the cycle, and the channels that it is billed for."""
+    """A meter's part of the cycle, the channels that it is billed for, and the key of the cycle's last day."""
 
     meter: MeterId
     start: int
     end: int
     channels: tuple[Channel, ...]
+    key_id: int
     cancels: Cancels | None = None
 
     @property
@@ -73,9 +74,9 @@ class Need(NamedTuple):
         return SegmentReport(channel=self.channel, number=number, read_at=read_at)
 
     def met_by(self, report: Report) -> bool:
-        """A meter that has not heard of a move, or of another tariff, reports by what it knew."""
-        header = report.header
-        whole = (header.start, header.end) == (self.segment.start, self.segment.end)
+        """A meter that has not heard of a move, another tariff or another key reports by what it knew."""
+        header, segment = report.header, self.segment
+        whole = (header.start, header.end, header.key_id) == (segment.start, segment.end, segment.key_id)
         return whole and self.registers in (None, (header.layout_id, len(report.ciphertext)))
 
 

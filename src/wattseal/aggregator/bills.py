@@ -147,8 +147,9 @@ class Billing:
     def _parts(self, question: BillQuestion) -> list[Segment]:
         """Sorted as in a statement."""
         known = segments_of(self._rosters(question.region), question.cycle.minutes)
+        key_id = self._registry.key_of_window(last_day(question.cycle.minutes[1])).key_id
         return [
-            Segment(meter, *part, self._channels(question.region, meter, part[1]), question.cancels.get(meter))
+            Segment(meter, *part, self._channels(question.region, meter, part[1]), key_id, question.cancels.get(meter))
             for meter in sorted(set(question.meters))
             for part in sorted(known.get(meter, ()))
         ]

@@ -18,6 +18,7 @@ from wattseal.protocol.ids import Kind, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Header, Report, decode_report, unframe
 from wattseal.protocol.roster import Roster
+from wattseal.protocol.tariff.bill import LONGEST_CYCLE
 from wattseal.protocol.tariff.compile import LONGEST_SEGMENT
 from wattseal.protocol.time import MINUTES_PER_DAY, SECONDS_PER_DAY, Clock
 
@@ -135,7 +136,9 @@ class Door:
             notice = self._registry.key(header.key_id)
         except UnknownSubject:
             raise _Rejected(Reason.UNKNOWN_KEY) from None
-        if not notice.first_window <= header.window <= _last_day(header) <= notice.last_window:
+        # A cycle's reports are under the key of its last day, which is at most so many days after a segment's first.
+        beginning = header.window + (0 if header.kind is Kind.DAILY else LONGEST_CYCLE)
+        if not notice.first_window <= beginning or not _last_day(header) <= notice.last_window:
             raise _Rejected(Reason.RETIRED_KEY)
 
     def _check_meter(self, report: Report) -> Evaluator:

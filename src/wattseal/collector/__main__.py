@@ -310,6 +310,35 @@ def ledger(
     _show(answer if as_json else {"entries": in_words(answer["entries"])}, as_json)
 
 
+keys = typer.Typer(no_args_is_help=True, help="Key periods of the services that `wattseal up` runs.")
+cli.add_typer(keys, name="keys")
+
+
+@keys.command("rotate")
+def rotate(
+    first_date: Annotated[str, typer.Option(help="First day under new keys; the period before ends there.")],
+    last_date: Annotated[str, typer.Option(help="Last day that the new keys are made for.")] = "2099-12-31",
+    directory: Directory = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Begin the next key period with both halves, without stopping anything."""
+    from wattseal.collector.up import rotate as order
+
+    _show(order(directory, _date(first_date), _date(last_date)), as_json)
+
+
+@keys.command("destroy")
+def destroy(
+    period: Annotated[int, typer.Option(min=1, help="Number of a key period that is over.")],
+    directory: Directory = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Destroy a key period with both halves: nobody can open its reports any more. There is no way back."""
+    from wattseal.collector.up import destroy as order
+
+    _show(order(directory, period), as_json)
+
+
 rosters = typer.Typer(no_args_is_help=True, help="What operators do with rosters before any service has them.")
 cli.add_typer(rosters, name="roster")
 cli.add_typer(audit, name="audit")

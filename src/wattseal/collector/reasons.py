@@ -32,6 +32,7 @@ REASONS: Final = {
     "of its total could be a single home.",
     "rank-exhausted": "As many different results of this meter's billing cycle as may be opened were opened already.",
     "share-too-large": "Together with other results, the answer would tell too much about one hour of one home.",
+    "key-destroyed": "The keys of that time were destroyed as promised; nobody can open its reports any more.",
     "verification-failed": "The encrypted total or bill is not that of exactly the stated reports. The key server "
     "never says what was wrong with it, so that nobody learns from trying.",
     "attempts-exhausted": "This total or bill failed to open too often and stays closed for good.",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Deployment, Places, create
+from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Deployment, Places, create, install
 from wattseal.collector.processes import order
 from wattseal.collector.trial import install_charge_list, install_rosters, install_tariff, send_fleet
 from wattseal.cryptosystems.backend import Backend
@@ -18,10 +18,13 @@ from wattseal.edge.client import RoleClient
 from wattseal.edge.private_files import private_directory, sole_use
 from wattseal.policy.pack import named_policy
 from wattseal.protocol.billing import BillStatement
+from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role, Suite
+from wattseal.protocol.keys import KeyNotice, NextPeriod
+from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
-from wattseal.protocol.time import window_date
+from wattseal.protocol.time import parse_window, window_date
 
 _LOOK_EVERY_S = 1.0
 
@@ -92,6 +95,33 @@ def close(directory: Path, region: str, window: str) -> dict[str, Any]:
     return answer
 
 
+def rotate(directory: Path, first: str, last: str) -> dict[str, Any]:
+    """The next key period with both halves, known to all three services. Safe to repeat after an interruption.
+
+    Raises Rejected or Contradiction for windows that cannot be, before either half has changed.
+    """
+    places = Places(directory.absolute())
+    with RoleClient(places.urls().unblinder) as unblinder:  # the last one to be told
+        known = [Envelope.parse(canonical_json(one)) for one in json.loads(unblinder.get("/v1/keys"))]
+    latest = max(KeyNotice.from_bytes(one.body).key_id for one in known)
+    asked = NextPeriod(period=latest + 1, first_window=parse_window(first), last_window=parse_window(last))
+    begun = {}
+    for half, url in ((DECRYPTOR, places.urls().decryptor), (UNBLINDER, places.urls().unblinder)):
+        with RoleClient(url, places.token(half, Scope.OPERATOR)) as service:
+            begun[half] = json.loads(service.post("/v1/periods", asked))
+    install(places, "/v1/keys", canonical_json(begun[DECRYPTOR]["notice"]))
+    return {"key_period": begun[DECRYPTOR]["period"], "first_date": first, "last_date": last}
+
+
+def destroy(directory: Path, period: int) -> dict[str, Any]:
+    """A key period with both halves. Raises Rejected, before either half has changed if neither can."""
+    places = Places(directory.absolute())
+    for half, url in ((DECRYPTOR, places.urls().decryptor), (UNBLINDER, places.urls().unblinder)):
+        with RoleClient(url, places.token(half, Scope.OPERATOR)) as service:
+            service.post(f"/v1/periods/{period}/destruction", b"")
+    return {"destroyed": period}
+
+
 def ledger(directory: Path, role: str, first: int, most: int) -> dict[str, Any]:
     """Raises UsageError for a role without a ledger of releases."""
     places = Places(directory.absolute())
@@ -109,6 +139,9 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
     rows = []
     for entry in entries:
         body = json.loads(entry["body"])
+        if entry["kind"] == "period":
+            rows.append(_row(entry, f"key period {body['period']}", body["act"]))
+            continue
         if entry["kind"] == "intent":
             data = base64.urlsafe_b64decode(body["statement"] + "=" * (-len(body["statement"]) % 4))
             digest = hashlib.sha256(data).hexdigest()
@@ -116,8 +149,12 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
         else:
             about = known.get(body["statement"], f"statement {body['statement'][:12]}")
         more = body.get("reason", body.get("purpose", ""))
-        rows.append({"entry": str(entry["counter"]), "kind": entry["kind"], "about": about, "": more})
+        rows.append(_row(entry, about, more))
     return rows
+
+
+def _row(entry: dict[str, Any], about: str, more: str) -> dict[str, str]:
+    return {"entry": str(entry["counter"]), "kind": entry["kind"], "about": about, "": more}
 
 
 def _total(data: bytes) -> str:

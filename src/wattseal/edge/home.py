@@ -5,7 +5,14 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from wattseal.edge.access import Scope, Tokens
-from wattseal.edge.private_files import private_directory, read_private, read_sealed, write_private, write_sealed
+from wattseal.edge.private_files import (
+    private_directory,
+    read_private,
+    read_sealed,
+    wiping,
+    write_private,
+    write_sealed,
+)
 from wattseal.edge.registry import CheckKey, Registry
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import UsageError
@@ -48,6 +55,12 @@ class Home:
 
     def write_secret(self, name: str, secret: bytes) -> None:
         write_sealed(self.directory / f"{name}.sealed", secret, self._passphrase)
+
+    def replace_secret(self, name: str, secret: bytes) -> None:
+        """In one step. What was there is overwritten where it lay, as far as the disk lets anybody do that."""
+        path = self.directory / f"{name}.sealed"
+        with wiping(path):
+            write_sealed(path, secret, self._passphrase)
 
     def read_secret(self, name: str) -> bytes:
         return read_sealed(self.directory / f"{name}.sealed", self._passphrase)

@@ -69,6 +69,23 @@ def write_private(path: Path, data: bytes) -> None:
     _sync_directory(path.parent)
 
 
+@contextmanager
+def wiping(path: Path) -> Iterator[None]:
+    """Once the context has replaced the file, overwrite the bytes that it had. Nothing is lost if it could not.
+
+    On journaling and copying file systems, and on flash, old blocks may stay: what is in them is still sealed.
+    """
+    if not path.exists():
+        yield
+        return
+    with path.open("r+b") as old:
+        yield
+        if os.fstat(old.fileno()).st_nlink == 0:
+            old.write(bytes(os.fstat(old.fileno()).st_size))
+            old.flush()
+            os.fsync(old.fileno())
+
+
 def read_private(path: Path) -> bytes:
     """Raises UsageError if the file is missing or readable by others."""
     try:

@@ -15,8 +15,8 @@ from wattseal.policy.bill_questions import Listed
 from wattseal.policy.succession import check_history, check_succession
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
-from wattseal.protocol.ids import RegionId, Window, WindowField
-from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.ids import LAST_WINDOW, RegionId, Window, WindowField
+from wattseal.protocol.keys import KeyNotice, periods_of
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.charge_list import ChargeList, SignedChargeList
@@ -60,6 +60,7 @@ class Registry:
         self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
         notices = each(self._keys_at, lambda data: self._known(Envelope.from_bytes(data)))
         self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
+        self._periods = self._cut()
         tariffs = each(self._tariffs_at, lambda data: _Registered.from_bytes(data).opened(trust))
         self._tariffs = {tariff.tariff.fingerprint: tariff for tariff in tariffs}
         lists = each(self._lists_at, lambda data: _KeptList.from_bytes(data).opened(trust))
@@ -110,23 +111,39 @@ class Registry:
                 check_history([roster], after, self._least_change)
 
     def install_key(self, envelope: Envelope) -> KeyNotice:
-        """Again the same: no change. Raises SignatureInvalid, MalformedMessage or Contradiction."""
+        """Again the same: no change. A later key may take over windows of an earlier one, from a day to come on.
+
+        Raises SignatureInvalid, MalformedMessage, Contradiction or Rejected.
+        """
         notice, _ = self._known(envelope)
         self._check_key(notice)
         with self._one_at_a_time:
             return self._install_key(notice, envelope)
 
     def _install_key(self, notice: KeyNotice, envelope: Envelope) -> KeyNotice:
-        for known, _ in self._notices.values():
-            if known == notice:
-                return known
-            if known.key_id == notice.key_id:
-                raise Contradiction(f"key {notice.key_id} is known with another content")
-            if known.first_window <= notice.last_window and notice.first_window <= known.last_window:
-                raise Contradiction(f"key {known.key_id} is for some of the same windows")
+        known = self._notices.get(notice.key_id)
+        if known is not None and known[0] == notice:
+            return known[0]
+        self.check_new_key(notice)
         write_private(self._keys_at / f"{notice.key_id}.json", envelope.to_bytes())
         self._notices = {**self._notices, notice.key_id: (notice, envelope)}
+        self._periods = self._cut()
         return notice
+
+    def check_new_key(self, notice: KeyNotice) -> None:
+        """Raises Contradiction or Rejected for a notice that could not be installed beside the others."""
+        for known in self._periods.values():
+            if known.key_id == notice.key_id:
+                raise Contradiction(f"key {notice.key_id} is known with another content")
+            if known.last_window < notice.first_window or notice.last_window < known.first_window:
+                continue
+            if not (known.key_id < notice.key_id and known.first_window < notice.first_window):
+                raise Contradiction(f"key {known.key_id} is for some of the same windows")
+            if not self._replay and notice.first_window <= window_of(self._clock()):
+                raise Rejected("a key takes over from another in a window that has not begun")
+
+    def _cut(self) -> dict[int, KeyNotice]:
+        return periods_of(notice for notice, _ in self._notices.values())
 
     def install_tariff(self, signed: SignedTariff) -> Tariff:
         """Again the same: no change, and the day of its first registration stays.
@@ -186,6 +203,11 @@ class Registry:
             raise UnknownSubject(f"region {region} has no roster for {window_date(window)}")
         return self._rosters[max(begun)]
 
+    def ends(self, roster: Roster) -> Window:
+        """The last window in which the roster is in force, as far as is known."""
+        later = [effective for region, effective in self._rosters if region == roster.region]
+        return Window(min((each for each in later if each > roster.effective), default=LAST_WINDOW + 1) - 1)
+
     def roster_named(self, fingerprint: bytes) -> Roster:
         """The roster with this digest, whatever has taken its place since. Raises UnknownSubject."""
         for roster in self._rosters.values():
@@ -199,14 +221,14 @@ class Registry:
         return read_private(self._roster_file(roster))
 
     def key(self, key_id: int) -> KeyNotice:
-        """Raises UnknownSubject."""
-        if key_id not in self._notices:
+        """Its period ends where the next begins. Raises UnknownSubject."""
+        if key_id not in self._periods:
             raise UnknownSubject(f"key {key_id} is not known here")
-        return self._notices[key_id][0]
+        return self._periods[key_id]
 
     def key_of_window(self, window: Window) -> KeyNotice:
         """Raises UnknownSubject."""
-        for notice, _ in self._notices.values():
+        for notice in self._periods.values():
             if notice.first_window <= window <= notice.last_window:
                 return notice
         raise UnknownSubject(f"no key is for {window_date(window)}")

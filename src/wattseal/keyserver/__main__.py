@@ -88,6 +88,53 @@ def serve(
         serve(app, listen, until_stdin_closes=until_stdin_closes)
 
 
+Url = Annotated[str, typer.Option(help="Address of the running half.")]
+OperatorToken = Annotated[Path, typer.Option("--token", help="Owner-only file with its operator's token.")]
+
+
+@cli.command()
+def rotate(
+    url: Url,
+    token: OperatorToken,
+    period: Annotated[int, typer.Option(min=2, help="Its number: one more than the latest.")],
+    first_window: Annotated[str | None, typer.Option(help="First date of the next key period.")] = None,
+    last_window: Annotated[str | None, typer.Option(help="Last date of it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the decryptor's new key notice goes.")] = None,
+) -> None:
+    """Begin the next key period of a running half; the decryptor's dates are for both. Again: no change."""
+    from wattseal.keyserver.operations import begin_period
+
+    typer.echo(json.dumps(begin_period(url, token, period, first_window, last_window, out)))
+
+
+@cli.command()
+def destroy(
+    url: Url,
+    token: OperatorToken,
+    period: Annotated[int, typer.Option(min=1, help="Number of a key period that is over.")],
+) -> None:
+    """Destroy a key period: nobody can open its reports any more. There is no way back."""
+    from wattseal.keyserver.operations import destroy_period
+
+    typer.echo(json.dumps(destroy_period(url, token, period)))
+
+
+@cli.command()
+def enrol(
+    url: Url,
+    token: Annotated[Path, typer.Option(help="Owner-only file with the fleet's token.")],
+    region: Annotated[str, typer.Option(help="Region whose meters get keys.")],
+    window: Annotated[str, typer.Option(help="A date on which the meters' roster is in force.")],
+    out: Annotated[Path, typer.Option(help="Where the signed enrolment goes: a sealed box for each meter.")],
+    month: Annotated[list[str], typer.Option(help="YYYY-MM, for the check keys; repeat for several.")],
+    period: Annotated[int, typer.Option(min=1, help="Key period.")] = 1,
+) -> None:
+    """Fetch a half's keys for the meters of a roster as a file, each sealed to its meter."""
+    from wattseal.keyserver.operations import fetch_enrolment
+
+    typer.echo(json.dumps(fetch_enrolment(url, token, region, window, month, period, out)))
+
+
 def _half(name: str) -> HalfRole:
     if name not in _HALVES:
         raise UsageError(f"--role is decryptor or unblinder, not '{name}'")

@@ -23,13 +23,15 @@ from wattseal.edge.routes import (
 )
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
+from wattseal.keyserver.periods import KeyPeriods
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.protocol.billing import BillReleaseRequest
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import VerificationRefused
-from wattseal.protocol.keys import EnrolmentRequest
+from wattseal.protocol.keys import EnrolmentRequest, NextPeriod
 from wattseal.protocol.release import ReleaseRequest, SeenHeads
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.time import system_clock
 
 FAILED_OPENINGS = Counter(
     "wattseal_failed_openings", "Totals and bills that failed verification: somebody cheats or is broken"
@@ -41,6 +43,7 @@ _BODIES: dict[str, type[Message]] = {
     **INSTALLED,
     "/v1/enrolments": EnrolmentRequest,
     "/v1/heads": SeenHeads,
+    "/v1/periods": NextPeriod,
 }
 
 
@@ -133,8 +136,29 @@ def _half_app(half: Half, title: str) -> FastAPI:
         asked = EnrolmentRequest.parse(await read_body(request, JSON_LIMIT))
         return _message(await run_in_threadpool(half.enrol, asked))
 
+    _add_period_routes(app, half)
     _add_audit_routes(app, half)
     return app
+
+
+def _add_period_routes(app: FastAPI, half: Half) -> None:
+    operator = scoped(half.tokens, Scope.OPERATOR)
+    periods = KeyPeriods(half, system_clock)
+
+    @app.post("/v1/periods", dependencies=operator)
+    async def begin(request: Request) -> Response:
+        """Begin the next key period. Body: NextPeriod; answer: its number and, of the decryptor, its key notice."""
+        asked = NextPeriod.parse(await read_body(request, JSON_LIMIT))
+        notice = await run_in_threadpool(periods.begin, asked)
+        return json_response(
+            {"period": asked.period, "notice": None if notice is None else notice.model_dump(mode="json")}
+        )
+
+    @app.post("/v1/periods/{number}/destruction", dependencies=operator)
+    async def destroy(number: Annotated[int, FromPath(ge=1, lt=1 << 32)]) -> Response:
+        """Destroy a key period for good: nobody can open its reports any more."""
+        await run_in_threadpool(periods.destroy, number)
+        return json_response({"destroyed": number})
 
 
 def _add_audit_routes(app: FastAPI, half: Half) -> None:

@@ -26,14 +26,24 @@ from wattseal.protocol.tariff.compile import Compiled
 from wattseal.protocol.tariff.registers import Result, program_of
 from wattseal.protocol.time import MINUTES_PER_DAY, Clock, window_minutes
 
-KeysOf = Callable[[Roster, Sequence[MeterId]], list[Secret]]
+KeysOf = Callable[[int, Roster, Sequence[MeterId]], list[Secret]]
+"""From a key id, a roster and meters of it."""
 
 
 class Billing:
     """The bill rules of one half. For one thread at a time."""
 
-    def __init__(self, ledger: Ledger, registry: Registry, policy: Policy, clock: Clock, days: Days) -> None:
-        self._registry, self._policy, self._clock = registry, policy, clock
+    def __init__(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        policy: Policy,
+        clock: Clock,
+        days: Days,
+        root_of: Callable[[int], object],
+    ) -> None:
+        """`root_of` raises for a key period without a root here."""
+        self._registry, self._policy, self._clock, self._root_of = registry, policy, clock, root_of
         self._rules = BillRules(policy.floor)
         self._memory = BillMemory(ledger, registry, self._rules, days)
 
@@ -42,6 +52,7 @@ class Billing:
         self._policy.check_purpose(statement.purpose)
         if statement.cycle.minutes[1] * 60 > self._clock():
             raise WindowNotClosed("the billing cycle is not over yet")
+        self._root_of(statement.key_id)
         bills = Bills(
             statement,
             Registered(*self._registry.tariff(statement.tariff)),
@@ -81,7 +92,7 @@ def key_of(bills: Bills, segment: BillSegment, keys_of: KeysOf) -> Secret:
     """Of the installation in the last roster within the segment that has the meter; what is permitted has one."""
     rosters = [roster for roster in bills.rosters if roster.effective * MINUTES_PER_DAY < segment.end]
     roster = next(roster for roster in reversed(rosters) if segment.meter in roster.by_meter)
-    [key] = keys_of(roster, [segment.meter])
+    [key] = keys_of(bills.statement.key_id, roster, [segment.meter])
     return key
 
 

@@ -93,7 +93,7 @@ class DecryptorService:
         self._check_attempts(item)
         digest = statement.digest()
         half.intend(statement, request.answer.statement)
-        check_key = half.vault.root.check_key(statement.region, month_of(statement.window))
+        check_key = half.vault.root(statement.key_id).check_key(statement.region, month_of(statement.window))
         return _Admitted(digest, roster, members, item, check_key)
 
     def _attempt(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
@@ -173,8 +173,8 @@ class DecryptorService:
             modulus_id_of(self.half.registry.key(statement.key_id)),
             check_key_id(check_key),
         )
-        tag_keys = self.half.meter_keys(admitted.roster, admitted.members)
-        decryptor = self.half.vault.decryptor(statement.layout_id)
+        tag_keys = self.half.meter_keys(statement.key_id, admitted.roster, admitted.members)
+        decryptor = self.half.vault.decryptor(statement.key_id, statement.layout_id)
         try:
             return decryptor.open_total(ciphertext, pad_sum, labels, tag_keys, check_key)
         except VerificationFailed:

@@ -24,13 +24,14 @@ from wattseal.policy.questions import permit_total
 from wattseal.protocol.billing import BillPadGrant, BillStatement
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import LedgerBehind, Refused, SignatureInvalid, UnknownSubject, WindowNotClosed
-from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role
-from wattseal.protocol.keys import Enrolment, EnrolmentRequest, MeterKeysOfHalf, SealedKeys
+from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role, Window
+from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
 from wattseal.protocol.ledger import Checkpoint
 from wattseal.protocol.release import Head, PadGrant, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.tariff.bill import LONGEST_CYCLE
 from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
 from wattseal.protocol.trust import TrustAnchors
 
@@ -64,7 +65,7 @@ class Half:
         self.trust = trust
         self.levels = Levels(policy)
         self._days = Days(ledger, registry, self.levels)
-        self.bills = Billing(ledger, registry, policy, clock, self._days)
+        self.bills = Billing(ledger, registry, policy, clock, self._days, vault.root)
         self.one_at_a_time = threading.Lock()
         self._clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
@@ -151,6 +152,7 @@ class Half:
             raise WindowNotClosed(f"window {window_date(statement.window)} is not over yet")
         roster = self.registry.roster(statement.region, statement.window)
         key = self.registry.key(statement.key_id)
+        self.vault.root(statement.key_id)
         largest_group = layout_of(statement.layout_id).largest_group
         before = self._days.at(statement.channel, statement.window)
         measures = self._measures(statement)
@@ -167,20 +169,30 @@ class Half:
     def _measures(self, statement: TotalStatement) -> Measures:
         return self.registry.measures.in_force(statement.region, statement.channel, statement.window)
 
-    def meter_keys(self, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
-        """This half's key of each meter: pad keys at the unblinder, tag keys at the decryptor."""
-        return [self._meter_key(roster.region, meter, roster.by_meter[meter].sealing_key) for meter in meters]
+    def meter_keys(self, key_id: int, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
+        """This half's key of each meter in a key period: pad keys at the unblinder, tag keys at the decryptor.
 
-    def _derive_meter_key(self, region: RegionId, meter: MeterId, sealing_key: bytes) -> Secret:
-        return self.vault.root.meter_key(_USE_OF_METER_KEY[self.role], region, meter, sealing_key)
+        Raises KeyDestroyed.
+        """
+        return [self._meter_key(key_id, roster.region, meter, roster.by_meter[meter].sealing_key) for meter in meters]
+
+    def _derive_meter_key(self, key_id: int, region: RegionId, meter: MeterId, sealing_key: bytes) -> Secret:
+        return self.vault.root(key_id).meter_key(_USE_OF_METER_KEY[self.role], region, meter, sealing_key)
+
+    def forget_meter_keys(self) -> None:
+        self._meter_key.cache_clear()
 
     def enrol(self, request: EnrolmentRequest) -> Envelope:
-        """This half's keys for every meter of the region's roster, each sealed to its meter. Raises UnknownSubject."""
-        if request.key_id != self.vault.root.period:
-            raise UnknownSubject(f"key period {request.key_id} is not this half's")
+        """This half's keys for every meter of the region's roster, each sealed to its meter.
+
+        A roster that was over before a billing cycle of the key period could begin gets none: whoever was exchanged
+        since is not enrolled again. Raises UnknownSubject, KeyDestroyed.
+        """
+        self.vault.root(request.key_id)
         roster = self.registry.roster(request.region, request.window)
+        self._check_in_force(roster, self.registry.key(request.key_id))
         check_keys = self._check_keys(request)
-        boxes = tuple(self._seal(roster.region, row, check_keys) for row in roster.rows)
+        boxes = tuple(self._seal(request.key_id, roster.region, row, check_keys) for row in roster.rows)
         enrolment = Enrolment(
             role=self.role,
             region=roster.region,
@@ -191,13 +203,19 @@ class Half:
         )
         return self.sign(enrolment)
 
+    def _check_in_force(self, roster: Roster, key: KeyNotice) -> None:
+        earliest = Window(max(0, key.first_window - LONGEST_CYCLE))
+        if self.registry.ends(roster) < earliest or key.last_window < roster.effective:
+            raise UnknownSubject(f"no window of key {key.key_id} has that roster")
+
     def _check_keys(self, request: EnrolmentRequest) -> dict[str, bytes]:
         if self.role is not Role.DECRYPTOR:
             return {}
-        return {month: self.vault.root.check_key(request.region, month).expose() for month in request.months}
+        root = self.vault.root(request.key_id)
+        return {month: root.check_key(request.region, month).expose() for month in request.months}
 
-    def _seal(self, region: RegionId, row: RosterRow, check_keys: dict[str, bytes]) -> SealedKeys:
-        meter_key = self._meter_key(region, row.meter, row.sealing_key).expose()
+    def _seal(self, key_id: int, region: RegionId, row: RosterRow, check_keys: dict[str, bytes]) -> SealedKeys:
+        meter_key = self._meter_key(key_id, region, row.meter, row.sealing_key).expose()
         content = MeterKeysOfHalf(meter=row.meter, meter_key=meter_key, check_keys=check_keys)
         box = SealedBox(SealingKey(row.sealing_key)).encrypt(content.to_bytes())
         return SealedKeys(meter=row.meter, box=box)

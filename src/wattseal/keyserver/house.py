@@ -16,13 +16,13 @@ from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
 from wattseal.keyserver.decryptor import DecryptorService, PadSource
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
+from wattseal.keyserver.periods import KeyPeriods
 from wattseal.keyserver.schemes import modulus_id_of
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import named_policy
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import HalfRole, Role
-from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import parse_window, system_clock
 
@@ -47,15 +47,9 @@ def create_half(
     """Public keys of the new half. The decryptor also leaves its signed key notice in `key-notice.json`."""
     windows = parse_window(first_window), parse_window(last_window)
     home = Home.create(data, passphrase_file)
-    vault = Vault.create(home, role, suite)
-    if role is Role.DECRYPTOR:
-        notice = KeyNotice(
-            key_id=vault.root.period,
-            suite=suite,
-            public_key=vault.public_key(),
-            first_window=windows[0],
-            last_window=windows[1],
-        )
+    vault = Vault.create(home, role, suite, windows if role is Role.DECRYPTOR else None)
+    notice = vault.notice_of(vault.latest)
+    if notice is not None:
         write_private(data / "key-notice.json", Envelope.issue(notice, vault.signing_key).to_bytes())
     return home.public_keys()
 
@@ -91,6 +85,7 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     )
     vault = Vault.open(home, role, options.backend)
     half = Half(vault, ledger, registry, policy, home.tokens(), trust, system_clock)
+    KeyPeriods(half, system_clock).settle()
     resources.enter_context(_checkpoints_kept(ledger))
     return half
 

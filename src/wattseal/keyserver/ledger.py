@@ -15,8 +15,8 @@ from wattseal.edge.database import open_database
 from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Channel, RegionId, Window
-from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, link
-from wattseal.protocol.time import Clock, system_clock
+from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, PeriodAct, link
+from wattseal.protocol.time import MINUTES_PER_DAY, Clock, system_clock
 
 MAX_ATTEMPTS = 3
 """At opening one item; then it is final."""
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS releases (
 CREATE TABLE IF NOT EXISTS refusals (
     statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS releases_of_day ON releases (channel, window);
+CREATE TABLE IF NOT EXISTS periods (period INTEGER, act TEXT, PRIMARY KEY (period, act)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (role TEXT PRIMARY KEY, counter INTEGER, head BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS checkpoints (counter INTEGER PRIMARY KEY, checkpoint BLOB) STRICT;
 """
@@ -258,6 +259,32 @@ class Ledger:
         """What releases of that channel family and day opened, each with its place, of places beyond `after`."""
         query = "SELECT rowid, opened FROM releases WHERE (channel, window) = (?, ?) AND rowid > ? ORDER BY rowid"
         return self._all(query, channel, window, after)
+
+    def begin_period(self, period: int) -> None:
+        """Record that a key period began; again: no change."""
+        with self._transaction():
+            self._record_period(period, PeriodAct.BEGUN)
+
+    def destroy_period(self, period: int, windows: range) -> None:
+        """Record that a key period was destroyed, and erase what was opened of its windows; again: no change.
+
+        Statements stay, for they hold no reads, and so do the digests of releases. The pages that held results are
+        overwritten, and the log that SQLite writes ahead is emptied.
+        """
+        days = windows.start, windows.stop - 1
+        self._run("PRAGMA secure_delete = ON")
+        with self._transaction():
+            self._record_period(period, PeriodAct.DESTROYED)
+            self._run("DELETE FROM releases WHERE window BETWEEN ? AND ?", *days)
+            of_bills = "SELECT digest FROM bills WHERE (until - 1) / ? BETWEEN ? AND ?"
+            self._run(f"DELETE FROM releases WHERE digest IN ({of_bills})", MINUTES_PER_DAY, *days)  # noqa: S608
+        self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _record_period(self, period: int, act: PeriodAct) -> None:
+        if self._one("SELECT 1 FROM periods WHERE period = ? AND act = ?", period, act) is None:
+            self._run("INSERT INTO periods VALUES (?, ?)", period, act)
+            self._append(EntryKind.PERIOD, {"period": period, "act": act})
+            self._checkpoint()
 
     def seen(self, role: str) -> bytes | None:
         """The latest signed head that this half was shown: the other's, or one of its own that it does not have."""

@@ -79,4 +79,4 @@ class UnblinderService:
         notice = self.half.registry.key(statement.key_id)
         labels = labels_of(statement, members, modulus_id_of(notice), check_key)
         unblinder = unblinder_of(notice, statement.layout_id)
-        return unblinder.pad_sum(labels, self.half.meter_keys(roster, members))
+        return unblinder.pad_sum(labels, self.half.meter_keys(statement.key_id, roster, members))

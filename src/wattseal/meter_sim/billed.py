@@ -1,6 +1,6 @@
 """A fleet's billing cycles: each is sealed and sent as soon as its last day has passed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,11 +22,11 @@ _SEALED_AT_ONCE = 500
 
 
 class CycleLink(NamedTuple):
-    """What cycle reports are sealed for, and the way that they go."""
+    """What cycle reports are sealed for, under which key of theirs, and the way that they go."""
 
     state: FleetState
     region: Region
-    key_id: int
+    key_id_of: Callable[[tuple[int, int]], int]
     uploader: Uploader
 
 
@@ -91,8 +91,8 @@ class BilledCycles:
             self.plain.add(one.cycle, parts)
 
     def _seal(self, cycle: Cycle, parts: Sequence[Part]) -> None:
-        state, region, key_id, uploader = self.link
-        sealer = CycleSealer(state, region, key_id, CycleMinutes(*cycle.minutes))
+        state, region, key_id_of, uploader = self.link
+        sealer = CycleSealer(state, region, key_id_of(cycle.minutes), CycleMinutes(*cycle.minutes))
         for some in batches(parts, _SEALED_AT_ONCE):
             sealer.seal(some)
             uploader.send_pending()

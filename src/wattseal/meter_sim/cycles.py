@@ -16,7 +16,7 @@ from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
 from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.fleet import Region
-from wattseal.meter_sim.state import FleetState, MeterRow, Slot
+from wattseal.meter_sim.state import FleetState, SharedKeys, Slot
 from wattseal.protocol.ids import Channel, Kind, MeterId, Suite
 from wattseal.protocol.report import FlagReason, Header, flag_runs, seal_report
 from wattseal.protocol.time import MINUTES_PER_DAY
@@ -77,6 +77,7 @@ class CycleSealer:
     def __init__(self, state: FleetState, region: Region, key_id: int, cycle: Cycle) -> None:
         self._state, self._region, self._key_id, self._cycle = state, region, key_id, cycle
         self._meters = {meter.meter: meter for meter in state.meters()}
+        self._shared = state.meter_keys(key_id)
         self._error_key = Secret(state.error_key())
         self.sealed_reports = self.sealed_bytes = 0
 
@@ -92,10 +93,10 @@ class CycleSealer:
             self.sealed_bytes += sum(map(len, bodies))
 
     def _sealed(self, slot: Slot, part: Part) -> bytes:
-        meter = self._meters[slot.meter]
+        meter, shared = self._meters[slot.meter], self._shared[slot.meter]
         label = self._label(slot, part)
-        sealer = sealer_of(meter, label, self._error_key)
-        scale = bill_scale(Secret(meter.tag_key), label, self._cycle)
+        sealer = sealer_of(shared, label, self._error_key)
+        scale = bill_scale(Secret(shared.tag_key), label, self._cycle)
         ciphertext = sealer.seal(part.units, scale, label)
         return seal_report(self._header(slot, part), ciphertext, SigningKey(meter.identity))
 
@@ -129,8 +130,8 @@ class CycleSealer:
         )
 
 
-def sealer_of(meter: MeterRow, label: Label, error_key: Secret) -> MeterSealer:
-    pad_key, secret_key = Secret(meter.pad_key), Secret(meter.tag_key)
+def sealer_of(shared: SharedKeys, label: Label, error_key: Secret) -> MeterSealer:
+    pad_key, secret_key = Secret(shared.pad_key), Secret(shared.tag_key)
     return MeterSealer(CKKS_4096, label, pad_key=pad_key, secret_key=secret_key, error_key=error_key)
 
 

@@ -67,8 +67,8 @@ def enrol(
         raise MalformedMessage("the enrolment does not hold the check keys that were asked for")
     if any(keys.check_keys != check_keys for keys in opened):
         raise MalformedMessage("the enrolment gives meters of one region different check keys")
-    state.keep_check_keys(check_keys)
-    state.keep_meter_keys(_KEY_COLUMN[role], ((keys.meter_key, keys.meter) for keys in opened))
+    state.keep_check_keys(request.key_id, check_keys)
+    state.keep_meter_keys(request.key_id, _KEY_COLUMN[role], ((keys.meter, keys.meter_key) for keys in opened))
 
 
 def _open_box(sealing: dict[MeterId, bytes], meter: MeterId, box: bytes) -> MeterKeysOfHalf:
@@ -86,15 +86,16 @@ def months_of(first_day: int, last_day: int) -> tuple[str, ...]:
 
 
 class Fleet:
-    """Seals the reads of days into the outbox, each content once."""
+    """Seals the reads of days of one key period into the outbox, each content once."""
 
     def __init__(self, state: FleetState, region: Region, notice: KeyNotice, sealer: Sealer) -> None:
         self._state = state
         self._region = region
         self._notice = notice
         self._sealer = sealer
-        self._meters = {meter.name: meter for meter in state.meters() if meter.pad_key and meter.tag_key}
-        self._check_keys = state.check_keys()
+        self._shared = state.meter_keys(notice.key_id)
+        self._meters = {meter.name: meter for meter in state.meters() if meter.meter in self._shared}
+        self._check_keys = state.check_keys(notice.key_id)
         self.sealed_reports = self.sealed_bytes = 0
 
     def seal(self, parts: Iterable[EditedDay]) -> None:
@@ -124,7 +125,7 @@ class Fleet:
         return Unsealed(
             reads=reads.wh[rows],
             headers=tuple(self._header(slot, reads.reasons[row]) for slot, row in zip(slots, rows, strict=True)),
-            keys=tuple(SealingKeys(m.identity, m.pad_key, m.tag_key, check_key) for m in meters),
+            keys=tuple(SealingKeys(m.identity, *self._shared[m.meter], check_key) for m in meters),
         )
 
     def _header(self, slot: Slot, reasons: NDArray[np.uint8]) -> Header:

@@ -94,7 +94,7 @@ class FleetRegisters:
         """
         programs, link = _programs(tariff, cycles), cycles.link
         parts = {} if tariff is None else _parts(tariff, cycles)
-        sealer = RegisterSealer(link.state, link.region, link.key_id, programs)
+        sealer = RegisterSealer(link.state, link.region, link.key_id_of, programs)
         return cls(RegisterReads(parts, programs), sealer, meters_on, withheld, daily_until)
 
     def measure(self, days: Sequence[DayReads]) -> None:

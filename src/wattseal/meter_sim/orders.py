@@ -1,6 +1,5 @@
 """What the commands of the meters' side do: `prepare` a fleet and its rosters, `send` its reads."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,8 +22,9 @@ from wattseal.meter_sim.fault_plan import Plan
 from wattseal.meter_sim.fault_summary import FaultSummary
 from wattseal.meter_sim.faults import Faults
 from wattseal.meter_sim.faulty_link import FaultyLink, contradiction
-from wattseal.meter_sim.fleet import Fleet, Region, enrol, months_of
+from wattseal.meter_sim.fleet import Region
 from wattseal.meter_sim.fleet_registers import FleetRegisters
+from wattseal.meter_sim.key_periods import Fleets, Periods, enrol_for, halves_of
 from wattseal.meter_sim.plain_cycles import PlainCycles
 from wattseal.meter_sim.plain_totals import PlainTotals
 from wattseal.meter_sim.reads import DayReads, ReplayError
@@ -33,13 +33,10 @@ from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.sources import Source, SourceSettings, open_source
 from wattseal.meter_sim.state import FleetState
 from wattseal.meter_sim.uploader import Uploader
-from wattseal.protocol.codec import canonical_json
-from wattseal.protocol.errors import MalformedMessage, UsageError
-from wattseal.protocol.ids import CohortId, HalfRole, RegionId, Role, Suite, Window
-from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
+from wattseal.protocol.errors import UsageError
+from wattseal.protocol.ids import CohortId, RegionId, Role, Suite, Window
 from wattseal.protocol.report import Report
 from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
-from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import window_date
@@ -185,13 +182,13 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         resources.enter_context(sole_use(private_directory(directory), 0))
         state = resources.enter_context(FleetState(directory))
         source, seed, rosters = _reopened(state, directory)
-        notice = _enrolled(resources, state, peers, source, rosters)
+        periods = _enrolled(resources, state, peers, source, rosters, how.cycles)
         first = rosters[0]
         place = Region.of(first)
         layout = LAYOUTS_BY_ID[place.layout_id]
-        sealer = Sealer(notice, layout, how.backend, state.error_key())
-        resources.callback(sealer.close)
-        fleet, installed = Fleet(state, place, notice, sealer), Installed(rosters, state.meters())
+        fleet = Fleets(state, place, periods, lambda key: Sealer(key, layout, how.backend, state.error_key()))
+        resources.callback(fleet.close)
+        installed = Installed(rosters, state.meters())
         aggregator = peers.client(resources, Role.AGGREGATOR)
         troubles = None if how.faults is None else _troubles(how, how.faults, seed, source, state, first)
         link = aggregator if troubles is None else _faulty_link(aggregator, troubles, installed, state)
@@ -201,7 +198,7 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
         plain = resources.enter_context(PlainCycles.open(how.plain_cycles, state, rosters))
         homes = installed.homes(state.meters())
         billed = frozenset(meter for meter, home in homes.items() if home in source.customers)
-        way = CycleLink(state, place, notice.key_id, uploader)
+        way = CycleLink(state, place, lambda cycle: periods.of_cycle(cycle, place.suite).key_id, uploader)
         cycles = BilledCycles(how.cycles, rosters, billed, way, plain)
         withheld = _nobody if troubles is None else troubles.withheld
         daily_until = source.last_day + 1 if how.daily_days is None else source.first_day + how.daily_days
@@ -257,38 +254,20 @@ def _reopened(state: FleetState, directory: Path) -> tuple[Source, int, list[Ros
 
 
 def _enrolled(
-    resources: ExitStack, state: FleetState, peers: Peers, source: Source, rosters: Sequence[Roster]
-) -> KeyNotice:
-    """The key to encrypt for, once both halves have handed out their keys for every roster and its months."""
+    resources: ExitStack,
+    state: FleetState,
+    peers: Peers,
+    source: Source,
+    rosters: Sequence[Roster],
+    cycles: Sequence[Cycle],
+) -> Periods:
+    """The key periods, once both halves have handed out their keys for every roster and its months."""
     trust = TrustAnchors.parse(peers.trust.read_bytes())
-    decryptor = peers.client(resources, Role.DECRYPTOR)
-    notice = _notice(decryptor, trust, rosters[0])
-    halves: dict[HalfRole, RoleClient] = {
-        Role.DECRYPTOR: decryptor,
-        Role.UNBLINDER: peers.client(resources, Role.UNBLINDER),
-    }
-    ends = (*(roster.effective - 1 for roster in rosters[1:]), source.last_day)
-    for roster, last_day in zip(rosters, ends, strict=True):
-        request = EnrolmentRequest(
-            region=roster.region,
-            key_id=notice.key_id,
-            window=roster.effective,
-            months=months_of(roster.effective, last_day),
-        )
-        for role, half in halves.items():
-            enrol(state, half, role, trust, request, roster.fingerprint)
-    return notice
-
-
-def _notice(decryptor: RoleClient, trust: TrustAnchors, roster: Roster) -> KeyNotice:
-    try:
-        envelopes = [Envelope.parse(canonical_json(entry)) for entry in json.loads(decryptor.get("/v1/keys"))]
-    except ValueError:
-        raise MalformedMessage("the decryptor's key notices are malformed") from None
-    for notice in (envelope.opened(KeyNotice, trust.decryptor) for envelope in envelopes):
-        if notice.suite == roster.suite and notice.first_window <= roster.effective <= notice.last_window:
-            return notice
-    raise UsageError(f"the decryptor has no key of suite {roster.suite} for {window_date(roster.effective)}")
+    decryptor, unblinder = (peers.client(resources, role) for role in (Role.DECRYPTOR, Role.UNBLINDER))
+    periods = Periods.of_decryptor(decryptor, trust)
+    halves = halves_of(decryptor, unblinder)
+    enrol_for(state, halves, trust, periods, rosters, source.last_day, [cycle.minutes for cycle in cycles])
+    return periods
 
 
 def _with_progress(days: Days) -> Iterator[tuple[EditedDay, ...]]:

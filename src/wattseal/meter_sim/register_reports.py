@@ -1,7 +1,8 @@
 """Register reports: a meter's indexes and largest demand under CKKS, as read at one minute of a billing segment."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from nacl.signing import SigningKey
 
@@ -9,7 +10,7 @@ from wattseal.cryptosystems.ckks.parameters import MODULUS_ID
 from wattseal.cryptosystems.ckks.scales import Cycle, bill_scale
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
-from wattseal.meter_sim.cycles import sealer_of
+from wattseal.meter_sim.cycles import Minutes, sealer_of
 from wattseal.meter_sim.fleet import Region
 from wattseal.meter_sim.register_reads import Reading
 from wattseal.meter_sim.state import FleetState, Slot
@@ -27,10 +28,14 @@ class RegisterSealer:
     has the next one.
     """
 
-    def __init__(self, state: FleetState, region: Region, key_id: int, programs: Iterable[Program]) -> None:
-        self._state, self._region, self._key_id = state, region, key_id
+    def __init__(
+        self, state: FleetState, region: Region, key_id_of: Callable[[Minutes], int], programs: Iterable[Program]
+    ) -> None:
+        """`key_id_of` tells the key of a billing cycle."""
+        self._state, self._region, self._key_id_of = state, region, key_id_of
         self.programs = {program.channel: program for program in programs}
         self._meters = {meter.meter: meter for meter in state.meters()}
+        self._shared_in = lru_cache(maxsize=4)(state.meter_keys)
         self._error_key = Secret(state.error_key())
         self.sealed_reports = self.sealed_bytes = 0
 
@@ -61,10 +66,10 @@ class RegisterSealer:
         return hashlib.sha256(canonical_json(named)).digest()
 
     def _sealed(self, slot: Slot, reading: Reading) -> bytes:
-        meter = self._meters[slot.meter]
-        label = self._label(slot, reading)
-        scale = bill_scale(Secret(meter.tag_key), label, Cycle(*reading.billed.cycle))
-        ciphertext = sealer_of(meter, label, self._error_key).seal(reading.values, scale, label)
+        meter, label = self._meters[slot.meter], self._label(slot, reading)
+        shared = self._shared_in(label.key_id)[slot.meter]
+        scale = bill_scale(Secret(shared.tag_key), label, Cycle(*reading.billed.cycle))
+        ciphertext = sealer_of(shared, label, self._error_key).seal(reading.values, scale, label)
         return seal_report(self._header(slot, reading), ciphertext, SigningKey(meter.identity))
 
     def _label(self, slot: Slot, reading: Reading) -> Label:
@@ -77,7 +82,7 @@ class RegisterSealer:
             channel=reading.channel.code,
             start=reading.billed.minutes[0],
             end=reading.minute,
-            key_id=self._key_id,
+            key_id=self._key_id_of(reading.billed.cycle),
             number=slot.number,
             registers=self.programs[reading.channel].binding(reading.billed.cycle),
         )
@@ -87,7 +92,7 @@ class RegisterSealer:
             suite=Suite.CKKS,
             kind=Kind.REGISTER,
             channel=reading.channel,
-            key_id=self._key_id,
+            key_id=self._key_id_of(reading.billed.cycle),
             layout_id=self.programs[reading.channel].layout_id,
             region=self._region.name,
             meter=slot.meter,

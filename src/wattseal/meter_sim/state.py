@@ -23,8 +23,10 @@ from wattseal.protocol.report import MAX_NUMBER
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS meters (
-    meter TEXT PRIMARY KEY, name TEXT UNIQUE, identity BLOB, sealing BLOB, pad_key BLOB, tag_key BLOB) STRICT;
-CREATE TABLE IF NOT EXISTS check_keys (month TEXT PRIMARY KEY, key BLOB) STRICT;
+    meter TEXT PRIMARY KEY, name TEXT UNIQUE, identity BLOB, sealing BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS meter_keys (
+    key_id INTEGER, meter TEXT, pad_key BLOB, tag_key BLOB, PRIMARY KEY (key_id, meter)) STRICT;
+CREATE TABLE IF NOT EXISTS check_keys (key_id INTEGER, month TEXT, key BLOB, PRIMARY KEY (key_id, month)) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
     meter TEXT, channel TEXT, start INTEGER, number INTEGER, kind INTEGER, content BLOB, state TEXT, sealed BLOB,
     reason TEXT, PRIMARY KEY (meter, channel, start, number, kind)) STRICT, WITHOUT ROWID;
@@ -48,12 +50,17 @@ class State(StrEnum):
 
 
 class MeterRow(NamedTuple):
-    """One meter's identity and its keys with either half, empty before enrolment."""
+    """One meter's own keys: for signing, and for what is sealed to it."""
 
     meter: MeterId
     name: str
     identity: bytes
     sealing: bytes
+
+
+class SharedKeys(NamedTuple):
+    """One meter's keys of a key period: with the unblinder, and with the decryptor."""
+
     pad_key: bytes
     tag_key: bytes
 
@@ -93,7 +100,7 @@ class FleetState:
         rows = [_fresh(name, self._own_secret(_SALT)) for name in names if name not in known]
         try:
             with self._transaction():
-                self._database.executemany("INSERT INTO meters VALUES (?, ?, ?, ?, ?, ?)", rows)
+                self._database.executemany("INSERT INTO meters VALUES (?, ?, ?, ?)", rows)
         except sqlite3.IntegrityError:
             raise UsageError("two meter names give the same id") from None
 
@@ -112,22 +119,34 @@ class FleetState:
         """Sorted by id."""
         return [MeterRow(*row) for row in self._database.execute("SELECT * FROM meters ORDER BY meter")]
 
-    def keep_meter_keys(self, column: str, keys: Iterable[tuple[bytes, MeterId]]) -> None:
+    def keep_meter_keys(self, key_id: int, column: str, keys: Iterable[tuple[MeterId, bytes]]) -> None:
         """`column` is pad_key or tag_key."""
         assert column in ("pad_key", "tag_key")  # noqa: S101 - never from outside
+        query = (
+            f"INSERT INTO meter_keys (key_id, meter, {column}) VALUES (?, ?, ?)"  # noqa: S608
+            f" ON CONFLICT DO UPDATE SET {column} = excluded.{column}"
+        )
         with self._transaction():
-            self._database.executemany(f"UPDATE meters SET {column} = ? WHERE meter = ?", keys)  # noqa: S608
+            self._database.executemany(query, ((key_id, meter, key) for meter, key in keys))
 
-    def keep_check_keys(self, keys: Mapping[str, bytes]) -> None:
+    def meter_keys(self, key_id: int) -> dict[MeterId, SharedKeys]:
+        """Of the meters that are enrolled with both halves for that key period."""
+        columns = "meter, pad_key, tag_key"
+        query = f"SELECT {columns} FROM meter_keys WHERE key_id = ? AND pad_key NOTNULL AND tag_key NOTNULL"  # noqa: S608
+        return {meter: SharedKeys(*keys) for meter, *keys in self._database.execute(query, (key_id,))}
+
+    def keep_check_keys(self, key_id: int, keys: Mapping[str, bytes]) -> None:
         """By month, for good. Raises UsageError if one differs from what was kept: it would tell meters apart."""
-        known = self.check_keys()
+        known = self.check_keys(key_id)
         if any(known.get(month, key) != key for month, key in keys.items()):
             raise UsageError("the decryptor hands out another check key for a month than it did before")
         with self._transaction():
-            self._database.executemany("INSERT OR IGNORE INTO check_keys VALUES (?, ?)", keys.items())
+            rows = ((key_id, month, key) for month, key in keys.items())
+            self._database.executemany("INSERT OR IGNORE INTO check_keys VALUES (?, ?, ?)", rows)
 
-    def check_keys(self) -> dict[str, bytes]:
-        return dict(self._database.execute("SELECT month, key FROM check_keys"))
+    def check_keys(self, key_id: int) -> dict[str, bytes]:
+        """By month, of a key period."""
+        return dict(self._database.execute("SELECT month, key FROM check_keys WHERE key_id = ?", (key_id,)))
 
     def reserve(
         self, channel: str, start: int, contents: Sequence[tuple[MeterId, bytes]], kind: Kind = Kind.DAILY
@@ -208,4 +227,4 @@ def meter_id_of(name: str, salt: bytes) -> MeterId:
 
 
 def _fresh(name: str, salt: bytes) -> MeterRow:
-    return MeterRow(meter_id_of(name, salt), name, bytes(SigningKey.generate()), bytes(PrivateKey.generate()), b"", b"")
+    return MeterRow(meter_id_of(name, salt), name, bytes(SigningKey.generate()), bytes(PrivateKey.generate()))

@@ -165,8 +165,8 @@ class Bills:
         statement, tariff = self.statement, self.registered.tariff
         if statement.suite != Suite.CKKS or statement.key_id != self.key.key_id:
             raise Contradiction("bills are under CKKS and the region's key period")
-        if not (self.key.first_window <= self.windows[0] and self.windows[-1] <= self.key.last_window):
-            raise Contradiction("the statement's key is not that of its cycle")
+        if not self.key.first_window <= self.windows[-1] <= self.key.last_window:
+            raise Contradiction("the statement's key is not that of its cycle's last day")
         if self.registered.since > self.windows[-1]:
             raise FunctionalNotPermitted("the tariff was registered after the cycle had ended")
         if tariff.commodity != self.roster.commodity:

@@ -26,6 +26,7 @@ WattsealError
 │   ├── RosterChangeRefused
 │   ├── RankExhausted         as many bills and sums of one meter's cycle as may be opened
 │   ├── ShareTooLarge         a combination of bills and sums would tell too much about one interval
+│   ├── KeyDestroyed          the key period's secrets are gone for good
 │   ├── VerificationRefused   the one answer to everything that failed while opening
 │   └── AttemptsExhausted
 ├── Unavailable               try again later, nothing was lost
@@ -143,6 +144,10 @@ class RankExhausted(Refused):
 
 class ShareTooLarge(Refused):
     slug = "share-too-large"
+
+
+class KeyDestroyed(Refused):
+    slug, status = "key-destroyed", 410
 
 
 class VerificationRefused(Refused):

@@ -1,5 +1,7 @@
 """Public keys as the decryptor publishes them, and each half's per-meter keys sealed to the meter."""
 
+import itertools
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +27,25 @@ class KeyNotice(Message):
         if self.last_window < self.first_window:
             raise ValueError("last_window is before first_window")
         return self
+
+
+def periods_of(notices: Iterable[KeyNotice]) -> dict[int, KeyNotice]:
+    """By key id, each cut where the one that begins next does: a period ends there, whatever it was made for."""
+    by_beginning = sorted(notices, key=lambda notice: notice.first_window)
+    ends = [min(one.last_window, after.first_window - 1) for one, after in itertools.pairwise(by_beginning)]
+    cut = (one.model_copy(update={"last_window": end}) for one, end in zip(by_beginning, ends, strict=False))
+    return {notice.key_id: notice for notice in (*cut, *by_beginning[-1:])}
+
+
+class NextPeriod(Message):
+    """An operator asks a half to begin the key period after its latest; only the decryptor has to know the windows.
+
+    Asked again: no change.
+    """
+
+    period: KeyIdField
+    first_window: WindowField | None = None
+    last_window: WindowField | None = None
 
 
 class MeterKeysOfHalf(Message):

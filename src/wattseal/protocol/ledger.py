@@ -19,6 +19,14 @@ class EntryKind(StrEnum):
     WITHDRAWAL = "withdrawal"
     REFUSAL = "refusal"
     RELEASE = "release"
+    PERIOD = "period"
+
+
+class PeriodAct(StrEnum):
+    """What became of a key period, by an entry of kind PERIOD."""
+
+    BEGUN = "begun"
+    DESTROYED = "destroyed"
 
 
 class Entry(NamedTuple):

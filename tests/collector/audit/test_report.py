@@ -97,7 +97,7 @@ def test_the_page_says_it_all_and_escapes_it(ledger: Path) -> None:
     page = annual_page(told).decode()
     for word in ("purpose-not-permitted", "research", PURPOSE, told.head[:16], "tells of the same releases"):
         assert word in page
-    hostile = Annual(**{**told.to_json(), "findings": ("<script>",), "purposes": (), "rules": ()})
+    hostile = Annual(**{**told.to_json(), "findings": ("<script>",), "purposes": (), "rules": (), "keys": ()})
     assert "&lt;script&gt;" in annual_page(hostile).decode()
     assert json.loads(json.dumps(told.to_json()))["meters"] == 5
 

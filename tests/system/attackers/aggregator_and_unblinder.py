@@ -36,7 +36,7 @@ class Pads:
 
     def __init__(self, loot: Loot) -> None:
         self._loot = loot
-        self._root = loot.vault(Role.UNBLINDER).root
+        self._root = loot.vault(Role.UNBLINDER).root(1)
         self.n = loot.arithmetic.public.n
 
     def of(self, meter: MeterId, window: Window) -> int:

@@ -51,7 +51,7 @@ def _wishes(loot: Loot) -> list[tuple[str, bytes]]:
 def _opened(loot: Loot, opening: Opening, answer: Answer) -> list[int]:
     """With both halves' keys, and no rule applied."""
     statement = TotalStatement.from_bytes(answer.statement)
-    root, public = loot.vault(Role.UNBLINDER).root, loot.arithmetic.public
+    root, public = loot.vault(Role.UNBLINDER).root(1), loot.arithmetic.public
     members = statement.members_in(loot.roster)
     pads = 0
     for label in labels_of(statement, members, public.modulus_id, loot.check_key_id(statement.window)):

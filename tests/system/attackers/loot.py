@@ -91,8 +91,8 @@ class Opening:
     """The decryptor's secret key in its operator's own hands: opens anything, checks nothing."""
 
     def __init__(self, vault: Vault) -> None:
-        self._decrypt = CrtDecryption(vault.secret_key)
-        self._n = vault.secret_key.public.n
+        self._decrypt = CrtDecryption(vault.secret_key(1))
+        self._n = vault.secret_key(1).public.n
         self._encoder = SlotEncoder(DEFAULT_LAYOUTS[15], PAILLIER_3072)
 
     def blinded(self, ciphertext: bytes) -> int:

@@ -68,6 +68,16 @@ class Refused(NamedTuple):
     body: RefusalBody
 
 
+class PeriodBody(BaseModel):
+    """What became of a key period."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Count
+    period: int
+    act: str
+
+
 class Released(NamedTuple):
     """`statement` is its digest in hexadecimal."""
 
@@ -86,6 +96,7 @@ class Book:
     attempted: set[str] = field(default_factory=set)
     refusals: list[Refused] = field(default_factory=list)
     releases: list[Released] = field(default_factory=list)
+    periods: list[PeriodBody] = field(default_factory=list)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Book":
@@ -109,6 +120,8 @@ class Book:
                 self.refusals.append(Refused(entry.counter, RefusalBody.model_validate_json(entry.body)))
             case EntryKind.RELEASE:
                 self.releases.append(_released(entry))
+            case EntryKind.PERIOD:
+                self.periods.append(PeriodBody.model_validate_json(entry.body))
             case EntryKind.WITHDRAWAL:
                 pass
 

@@ -34,6 +34,15 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """What became of a key period, and when."""
+
+    period: int
+    act: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Annual:
     """A year of one half."""
 
@@ -46,6 +55,7 @@ class Annual:
     compared: bool
     purposes: tuple[Purpose, ...]
     rules: tuple[Rule, ...]
+    keys: tuple[Keys, ...]
     meters: int
     accounts: int
 
@@ -67,6 +77,9 @@ def annual(audited: Audited, customers: Customers, year: int, *, compared: bool)
         compared=compared,
         purposes=tuple(_purposes(audited.book, customers, opened, year)),
         rules=tuple(_rules(audited.book.refusals, year)),
+        keys=tuple(
+            Keys(one.period, one.act, utc_of(one.at)) for one in audited.book.periods if year_of(one.at) == year
+        ),
         meters=len(meters),
         accounts=len(accounts),
     )
