@@ -38,6 +38,7 @@ from wattseal.protocol.ids import RegionId, Role, Suite, Window
 from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
 from wattseal.protocol.roster import SignedRoster, Unit
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import parse_window, window_date
 
 DATE = "2026-03-02"
@@ -125,8 +126,10 @@ def places_of(meters: int, directory: Path) -> list[Place]:
 class Run:
     """One fleet against one deployment."""
 
-    def __init__(self, places: Places, suite: Suite, regions: Sequence[Place], costs: Costs) -> None:
-        self.places, self.suite, self.regions, self.costs = places, suite, regions, costs
+    def __init__(
+        self, places: Places, suite: Suite, regions: Sequence[Place], costs: Costs, tariff: Tariff | None = None
+    ) -> None:
+        self.places, self.suite, self.regions, self.costs, self.tariff = places, suite, regions, costs, tariff
         self.layout = DEFAULT_LAYOUTS[INTERVAL_MINUTES]
 
     def set_up(self, region: Place) -> None:
@@ -135,9 +138,9 @@ class Run:
         with self.costs.phase("keys"):
             with FleetState(self.places.fleet) as utility, FleetState(private_directory(region.directory)) as state:
                 state.keep_fact("utility", bytes(utility_key(utility)))
-            prepare(
-                region.directory, roster_file, region.name, self.suite, region.settings, Neighborhoods("town"), {}, {}
-            )
+            place = (region.directory, roster_file, region.name, self.suite, region.settings, Neighborhoods("town"))
+            billed = () if self.tariff is None else (self.tariff.name, self.tariff.customer_class)
+            prepare(*place, {}, {}, *billed)
         with self.costs.phase("rosters"):
             install_rosters(self.places, [roster_file])
         with self.costs.phase("enrolment"):

@@ -17,18 +17,24 @@ class _Process(NamedTuple):
     resident: int
 
 
-def family() -> dict[int, _Process]:
-    """This process and all that descend from it."""
+def family(head: int | None = None) -> dict[int, _Process]:
+    """A process, this one unless another is named, and all that descend from it."""
     everybody = {int(entry.name): found for entry in Path("/proc").iterdir() if (found := _read(entry)) is not None}
-    kept = {os.getpid()}
+    kept = {os.getpid() if head is None else head}
     while more := {pid for pid, process in everybody.items() if process.parent in kept} - kept:
         kept |= more
     return {pid: everybody[pid] for pid in kept}
 
 
-def processor_seconds() -> float:
+def processor_seconds(head: int | None = None) -> float:
     """Of the whole family, those that have ended and were waited for included."""
-    return sum(process.ticks for process in family().values()) / _TICKS
+    return sum(process.ticks for process in family(head).values()) / _TICKS
+
+
+def peak_of(process: int) -> int:
+    """The most memory that was ever resident, in bytes."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 class PeakMemory:
