@@ -25,7 +25,7 @@ from bench.million import SEED, Costs, Place, Run
 from bench.processes import PeakMemory, peak_of, processor_seconds
 from wattseal.collector import deployment
 from wattseal.collector.bill_terms import Account, Terms
-from wattseal.collector.client import Client
+from wattseal.collector.client import BILLING_PURPOSE, Client
 from wattseal.collector.deployment import AGGREGATOR, Deployment, Places
 from wattseal.collector.trial import install_tariff
 from wattseal.cryptosystems.ckks.encryptor import MeterSealer
@@ -122,7 +122,7 @@ class Bench:
 
     def answer(self, asked: Asked) -> BillAnswer:
         region, meters = asked
-        return self.asking.bill_answer(self.terms.question(region, dict.fromkeys(meters, Account())))
+        return self.asking.bill_answer(self.terms.question(region, dict.fromkeys(meters, Account()), BILLING_PURPOSE))
 
     def check(self, release: BillRelease) -> int:
         """How many bills are exactly those of the reads; AssertionError if one is not."""

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.aggregator.cycles import END, KEY, MAY, START, ZONE, home, region, registry
 from tests.policy.rosters import REGION, operator
 from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.aggregator.bill_memory import BillMemory
+from wattseal.policy.bill_questions import Bills, Registered
 from wattseal.policy.bills import BillRules
 from wattseal.protocol.billing import BillAnswer, BillSegment, BillStatement, SegmentReport, local_day
 from wattseal.protocol.ids import Channel, MeterId, Suite
@@ -39,11 +42,19 @@ def memory(directory: Path) -> BillMemory:
     return BillMemory(REGION, registry(directory, [ROSTER], [FREE]), BillRules(4))
 
 
-def test_each_answer_is_read_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("expected", [False, True])
+def test_the_log_is_read_on_from_where_it_was_left(tmp_path: Path, *, expected: bool) -> None:
+    """Whether what it tells was expected, other answers came between, or not."""
     (first, one), (second, two) = answer("m0"), answer("m0", number=1)
     learned = memory(tmp_path)
+    if expected:
+        known = registry(tmp_path / "expecting", [ROSTER], [FREE])
+        learned.expect(Bills(second, Registered(*known.tariff(FREE.fingerprint)), [ROSTER], KEY))
+    assert learned.answers == 0
     learned.learn_bills([one])
-    learned.learn_bills([b"not read again", two])
+    assert learned.answers == 1
+    learned.learn_bills([two])
+    assert learned.answers == 2
     assert [learned.place_of(statement.digest()) for statement in (first, second)] == [0, 1]
     books = learned.around((START, END)).books(MeterId("m0"), Channel.DELIVERED)
     assert {cycle: [item.source.number for item in book.items] for cycle, book in books.items()} == {
@@ -68,6 +79,6 @@ def test_cycles_hang_together_that_overlap(tmp_path: Path) -> None:
     assert [len(learned.around(minutes).cycles) for minutes in (*touching, *overlapping)] == [0, 0, 1, 1]
     a_day_later = {"first": local_day(MAY.first) + 1, "after": local_day(MAY.after) + 1}
     shifted = answer("m1")[0].model_copy(update=a_day_later)
-    learned.learn_bills([b"known", BillAnswer.issue(shifted, [], (), operator("aggregator")).to_bytes()])
+    learned.learn_bills([BillAnswer.issue(shifted, [], (), operator("aggregator")).to_bytes()])
     found = learned.around((END, END + 1)).cycles
     assert found.keys() == {(START, END), (START + MINUTES_PER_DAY, END + MINUTES_PER_DAY)}

@@ -1,6 +1,6 @@
 """What a bill statement may ask: of whom, over which part of the cycle, under which tariff, beside which neighbors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -108,6 +108,9 @@ class Remembered:
 
     def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
         return self.released.get((meter, channel), {})
+
+    def billed(self, channel: Channel) -> Set[MeterId]:
+        return {meter for meter, of in self.released if of is channel}
 
     def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
         assert windows[0] * MINUTES_PER_DAY <= MAY.minutes[0] < MAY.minutes[1] <= (windows[-1] + 1) * MINUTES_PER_DAY

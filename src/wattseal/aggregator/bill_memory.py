@@ -3,10 +3,12 @@
 Learned from the store's logs, each answer once; who reads the logs, and what follows, is in `bills.py`.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
+from wattseal.policy.bill_books import Books, billed_in, books_of, record, shared
 from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
@@ -16,7 +18,6 @@ from wattseal.protocol.codec import Digest
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
 
 ChannelDay = tuple[Channel, Window]
-Books = dict[tuple[MeterId, Channel], BillBook]
 
 
 class Atoms(NamedTuple):
@@ -35,8 +36,11 @@ class Recollection(NamedTuple):
 
     def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
         """See `Memory`."""
-        place = (meter, channel)
-        return {cycle: books[place] for cycle, books in self.cycles.items() if place in books}
+        return books_of(self.cycles, meter, channel)
+
+    def billed(self, channel: Channel) -> Set[MeterId]:
+        """See `Memory`."""
+        return billed_in(self.cycles.values(), channel)
 
     def atoms(self, channel: Channel, windows: range) -> frozenset[frozenset[MeterId]]:
         """See `Memory`."""
@@ -56,21 +60,34 @@ class BillMemory:
         self._registry = registry
         self._rules = rules
         self._places: dict[Digest, int] = {}
+        self._expected: Bills | None = None
         self._cycles: dict[CycleMinutes, Books] = {}
         self._days: dict[ChannelDay, Atoms] = {}
         self._pins: dict[Place, Pin] = {}
 
-    def learn_bills(self, answers: Sequence[bytes]) -> None:
-        """`answers` is the whole log; what is known of it is passed over."""
-        for place in range(len(self._places), len(answers)):
-            statement = BillStatement.from_bytes(BillAnswer.from_bytes(answers[place]).statement)
-            self._record(statement)
-            pin(self._pins, statement)
-            self._places[statement.digest()] = place
+    @property
+    def answers(self) -> int:
+        """How many entries of the log it knows."""
+        return len(self._places)
+
+    def learn_bills(self, answers: Iterable[bytes]) -> None:
+        """Entries of the log that follow those it knows."""
+        for answer in answers:
+            bills = self._bills(BillAnswer.from_bytes(answer).statement)
+            record(self._cycles.setdefault(bills.minutes, {}), bills, self._rules)
+            pin(self._pins, bills.statement)
+            self._places[bills.statement.fingerprint] = len(self._places)
+
+    def expect(self, bills: Bills) -> None:
+        """What is being answered is not read a second time, should the log tell of it next."""
+        self._expected = bills
 
     def learn_totals(self, days: Mapping[ChannelDay, Day]) -> None:
         """Of the days that the next question is about; of others nothing is kept."""
-        self._days = {place: self._atoms_of(place, day) for place, day in days.items()}
+        learned: dict[ChannelDay, Atoms] = {}
+        for place, day in days.items():
+            learned[place] = self._atoms_of(place, day, learned)
+        self._days = learned
 
     def place_of(self, statement: Digest) -> int | None:
         """Where in the log the statement's answer stands."""
@@ -85,21 +102,20 @@ class BillMemory:
         cycles = hanging_together(list(self._cycles), minutes)
         return Recollection({cycle: self._cycles[cycle] for cycle in cycles}, self._days, self._pins)
 
-    def _record(self, statement: BillStatement) -> None:
+    def _bills(self, body: bytes) -> Bills:
         """Under the roster that it names, whatever has taken its place since."""
+        if self._expected is not None and self._expected.statement.fingerprint == hashlib.sha256(body).digest():
+            return self._expected
+        statement = BillStatement.from_bytes(body)
         rosters = (self._registry.roster_named(statement.roster_digest),)
         registered = Registered(*self._registry.tariff(statement.tariff))
-        bills = Bills(statement, registered, rosters, self._registry.key(statement.key_id))
-        books = self._cycles.setdefault(bills.minutes, {})
-        for one in bills.asked():
-            if one.items:
-                before = books.get((one.meter, one.channel), BillBook())
-                books[one.meter, one.channel] = self._rules.recorded((*before.items, *one.items))
+        return Bills(statement, registered, rosters, self._registry.key(statement.key_id))
 
-    def _atoms_of(self, place: ChannelDay, day: Day) -> Atoms:
+    def _atoms_of(self, place: ChannelDay, day: Day, others: Mapping[ChannelDay, Atoms]) -> Atoms:
         known = self._days.get(place)
         if known is not None and known.day is day:
             return known
         rosters = (roster for roster in self._registry.rosters() if roster.region == self._region)
         atoms = day.atoms_with(meter for roster in rosters for meter in roster.by_meter)
-        return Atoms(day, frozenset(atom.present for atom in atoms if atom.present))
+        present = (atom.present for atom in atoms if atom.present)
+        return Atoms(day, shared(present, (meters for other in others.values() for meters in other.meters)))

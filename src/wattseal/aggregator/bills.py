@@ -131,8 +131,7 @@ class Billing:
         """Of a total that is otherwise permitted, beside the bills that were answered. Raises ShareTooLarge."""
         async with self._one_at_a_time:
             memory = self._memory(question.region)
-            answers = await self._store.read_log(bills_log(question.region))
-            await run_in_threadpool(memory.learn_bills, answers)
+            await self._learn_bills(memory, question.region)
             recollection = memory.around(window_minutes(question.window))
             await run_in_threadpool(check_atoms, before, after, question.channel, recollection, self._rules)
 
@@ -163,7 +162,7 @@ class Billing:
         """As they are now: a rebill that another worker answers meanwhile is seen when the statement is permitted."""
         async with self._one_at_a_time:
             memory = self._memory(region)
-            await run_in_threadpool(memory.learn_bills, await self._store.read_log(bills_log(region)))
+            await self._learn_bills(memory, region)
             return memory.pin
 
     def _bills(self, question: BillQuestion, registered: Registered, segments: Sequence[BillSegment]) -> Bills:
@@ -185,23 +184,27 @@ class Billing:
         return Bills(statement, registered, self._rosters(question.region), key)
 
     async def _answer(self, bills: Bills, reports: Sequence[Sequence[Report]]) -> bytes:
-        region, digest = bills.statement.region, bills.statement.digest()
+        region, digest = bills.statement.region, bills.statement.fingerprint
         log, memory = bills_log(region), self._memory(region)
         while True:
-            answers = await self._store.read_log(log)
-            await run_in_threadpool(memory.learn_bills, answers)
+            await self._learn_bills(memory, region)
             if (place := memory.place_of(digest)) is not None:
-                return answers[place]
+                return await self._store.read_entry(log, place)
             await self._learn_totals(memory, bills)
             answer = await run_in_threadpool(self._permitted, bills, memory, reports)
             # Another worker may have answered meanwhile: then its answers count first.
-            if await self._store.append(log, len(answers), [answer]):
+            if await self._store.append(log, memory.answers, [answer]):
                 return answer
 
     def _memory(self, region: RegionId) -> BillMemory:
         if region not in self._memories:
             self._memories[region] = BillMemory(region, self._registry, self._rules)
         return self._memories[region]
+
+    async def _learn_bills(self, memory: BillMemory, region: RegionId) -> None:
+        """What the log tells that is not known yet."""
+        answers = await self._store.read_log(bills_log(region), memory.answers)
+        await run_in_threadpool(memory.learn_bills, answers)
 
     async def _learn_totals(self, memory: BillMemory, bills: Bills) -> None:
         channels = {channel for segment in bills.statement.segments for channel in segment.channels}
@@ -211,6 +214,7 @@ class Billing:
 
     def _permitted(self, bills: Bills, memory: BillMemory, reports: Sequence[Sequence[Report]]) -> bytes:
         permit_bills(bills, memory.around(bills.minutes), self._rules)
+        memory.expect(bills)
         numbers, flagged = list(bill_numbers(bills, reports)), tuple(map(flags_of_bill, reports))
         return BillAnswer.issue(bills.statement, numbers, flagged, self._signing_key).to_bytes()
 

@@ -1,11 +1,11 @@
 """What both halves do alike with bill statements: permit them by their own ledger, and name what each number is of."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wattseal.cryptosystems.ckks.functional import Functional
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096, MODULUS_ID
-from wattseal.cryptosystems.ckks.unblinder import bill_pads
+from wattseal.cryptosystems.ckks.unblinder import bills_pads
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.registry import Registry
@@ -61,6 +61,7 @@ class Billing:
         )
         check_bills(self._policy, statement.purpose, statement.mode, bills.registered.tariff.customer_class)
         permit_bills(bills, self._memory.around(statement.region, bills.minutes), self._rules)
+        self._memory.expect(bills)
         return bills
 
     def check_total(self, statement: TotalStatement, before: Day, after: Day) -> None:
@@ -70,22 +71,46 @@ class Billing:
 
 
 class Part(NamedTuple):
-    """One report of a segment: the functionals that weigh it, each with its place among all of the segment."""
+    """One report of a segment: its label, whose key opens it, and at which places its numbers stand in the segment's.
 
+    A segment stands by its own place in the statement.
+    """
+
+    place: int
     label: Label
-    functionals: Sequence[tuple[int, Functional]]
+    key: Secret
+    numbers: Sequence[int]
 
 
-def parts_of(bills: Bills) -> Iterator[list[Part]]:
-    """By segment; a report that nothing weighs is left out. Segments that cover the same share their functionals."""
+class Batch(NamedTuple):
+    """Parts that the same functionals weigh, and whose labels differ in the meter alone."""
+
+    functionals: Sequence[Functional]
+    parts: Sequence[Part]
+
+
+def batches_of(bills: Bills, keys_of: KeysOf, places: Container[int] | None = None) -> list[Batch]:
+    """A report that nothing weighs is left out. Segments that cover the same share their functionals.
+
+    `places`: of those segments alone.
+    """
     alike = {compiled: _Alike.of(bills, compiled) for compiled in bills.results}
-    for segment, compiled in zip(bills.statement.segments, bills.compiled, strict=True):
+    batches: dict[tuple[Compiled, Channel, Kind, int], list[Part]] = {}
+    for place, (segment, compiled) in enumerate(zip(bills.statement.segments, bills.compiled, strict=True)):
+        if places is not None and place not in places:
+            continue
         priced, bindings = alike[compiled]
-        yield [
-            Part(_label(bills.statement, segment, report, bindings.get(report.channel, b"")), priced[place])
-            for report in segment.reports
-            if (place := (report.channel, report.kind)) in priced
-        ]
+        key = key_of(bills, segment, keys_of)
+        for report in segment.reports:
+            if (report.channel, report.kind) in priced:
+                label = _label(bills.statement, segment, report, bindings.get(report.channel, b""))
+                numbers = priced[report.channel, report.kind].places
+                batch = batches.setdefault((compiled, report.channel, report.kind, report.number), [])
+                batch.append(Part(place, label, key, numbers))
+    return [
+        Batch(alike[compiled].priced[channel, kind].functionals, parts)
+        for (compiled, channel, kind, _), parts in batches.items()
+    ]
 
 
 def key_of(bills: Bills, segment: BillSegment, keys_of: KeysOf) -> Secret:
@@ -98,19 +123,25 @@ def key_of(bills: Bills, segment: BillSegment, keys_of: KeysOf) -> Secret:
 
 def bill_pads_of(bills: Bills, pad_keys_of: KeysOf) -> Iterator[bytes]:
     """One number for each functional of each segment, in order."""
-    for segment, parts in zip(bills.statement.segments, parts_of(bills), strict=True):
-        pad_key = key_of(bills, segment, pad_keys_of)
-        numbers: dict[int, bytes] = {}
-        for part in parts:
-            places, functionals = zip(*part.functionals, strict=True)
-            numbers.update(zip(places, bill_pads(CKKS_4096, [part.label], pad_key, functionals), strict=True))
-        yield from (numbers[place] for place in sorted(numbers))
+    numbers: dict[tuple[int, int], bytes] = {}
+    for functionals, parts in batches_of(bills, pad_keys_of):
+        labels, keys = [[part.label] for part in parts], [part.key for part in parts]
+        for part, pads in zip(parts, bills_pads(CKKS_4096, labels, keys, functionals), strict=True):
+            numbers.update(((part.place, at), pad) for at, pad in zip(part.numbers, pads, strict=True))
+    return (numbers[place] for place in sorted(numbers))
+
+
+class _Priced(NamedTuple):
+    """Functionals that weigh one report, and their places among all of the segment."""
+
+    functionals: list[Functional]
+    places: list[int]
 
 
 class _Alike(NamedTuple):
     """What segments that are compiled alike share: functionals by report, and by channel what binds registers."""
 
-    priced: Mapping[tuple[Channel, Kind], list[tuple[int, Functional]]]
+    priced: Mapping[tuple[Channel, Kind], _Priced]
     bindings: Mapping[Channel, bytes]
 
     @classmethod
@@ -121,10 +152,12 @@ class _Alike(NamedTuple):
         return cls(_priced(results), bindings)
 
 
-def _priced(results: Sequence[Result]) -> dict[tuple[Channel, Kind], list[tuple[int, Functional]]]:
-    priced: dict[tuple[Channel, Kind], list[tuple[int, Functional]]] = {}
+def _priced(results: Sequence[Result]) -> dict[tuple[Channel, Kind], _Priced]:
+    priced: dict[tuple[Channel, Kind], _Priced] = {}
     for place, result in enumerate(results):
-        priced.setdefault((result.channel, result.kind), []).append((place, Functional.of(result.y)))
+        functionals, places = priced.setdefault((result.channel, result.kind), _Priced([], []))
+        functionals.append(Functional.of(result.y))
+        places.append(place)
     return priced
 
 

@@ -1,17 +1,14 @@
 """The decryptor half's part of bills: opens each functional of each segment, and signs cents and exact sums."""
 
 import hashlib
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from wattseal.cryptosystems.ckks.bill_decryptor import BillDecryptor, Unmasking
-from wattseal.cryptosystems.ckks.functional import Functional
+from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
+from wattseal.cryptosystems.ckks.bill_decryptor import Unmasking
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096
 from wattseal.cryptosystems.ckks.scales import Cycle
-from wattseal.cryptosystems.errors import VerificationFailed
-from wattseal.cryptosystems.pads.label import Label
-from wattseal.keyserver.bills import Part, key_of, parts_of
+from wattseal.keyserver.bills import Batch, batches_of
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS, Ledger
 from wattseal.policy.bill_questions import Bills
@@ -36,7 +33,6 @@ from wattseal.protocol.errors import (
 )
 from wattseal.protocol.signing import Envelope
 
-_UNMASKINGS_KEPT = 256
 _NOT_OPENED = BillResult(values=(), opened=False)
 Numbers = Sequence[Sequence[bytes]]
 
@@ -84,7 +80,7 @@ class BillDecryptorService:
         half = self._half
         statement = request.answer.approval.opened(half.trust.aggregator)
         half.compare_heads(request.seen)
-        digest = statement.digest()
+        digest = statement.fingerprint
         # A finished release waits for nobody.
         return self._finished(statement, digest) or self._release(request, statement, digest)
 
@@ -114,7 +110,8 @@ class BillDecryptorService:
         _check_cancelled(statement, half.ledger)
         numbers = split_numbers(answer.numbers, _counts(bills))
         items = {place: statement.item(segment) for place, segment in enumerate(statement.segments)}
-        left = {place: item for place, item in items.items() if half.ledger.attempts(item) < MAX_ATTEMPTS}
+        attempts = half.ledger.attempts_at(items.values())
+        left = {place: item for place, item in items.items() if attempts.get(item, 0) < MAX_ATTEMPTS}
         half.ledger.intend_bills(digest, answer.statement, statement.region, bills.minutes, statement.purpose)
         return _Admitted(digest, bills, numbers, left)
 
@@ -147,11 +144,13 @@ class BillDecryptorService:
         return grant
 
     def _open(self, admitted: _Admitted, pads: Numbers) -> list[BillResult]:
-        opening = _Opening(self._half, admitted.bills)
-        segments = zip(parts_of(admitted.bills), admitted.numbers, pads, strict=True)
+        """The same work whichever of the numbers fails."""
+        bills, opened = admitted.bills, dict[tuple[int, int], int | None]()
+        for batch in batches_of(bills, self._half.meter_keys, admitted.items):
+            opened.update(_opened(bills, batch, admitted.numbers, pads))
         return [
-            opening.result(place, *segment) if place in admitted.items else _NOT_OPENED
-            for place, segment in enumerate(segments)
+            _result(bills, place, opened) if place in admitted.items else _NOT_OPENED
+            for place in range(len(bills.statement.segments))
         ]
 
     def _sign(
@@ -177,45 +176,27 @@ class BillDecryptorService:
         return BillsReleased(body, len(admitted.items) - len(opened))
 
 
-class _Opening:
-    """Opens the segments of one statement; what does not depend on the meter is computed once."""
-
-    def __init__(self, half: Half, bills: Bills) -> None:
-        self._half, self._bills = half, bills
-        self._unmasking = lru_cache(maxsize=_UNMASKINGS_KEPT)(_unmasking)
-
-    def result(self, place: int, parts: Sequence[Part], numbers: Sequence[bytes], pads: Sequence[bytes]) -> BillResult:
-        """The same work whichever of the numbers fails."""
-        totals: dict[int, int | None] = {}
-        for part in parts:
-            decryptor = self._decryptor(place, part.label)
-            for at, functional in part.functionals:
-                unmasking = self._unmasking(part.label._replace(meter=""), functional)
-                totals[at] = _opened(decryptor, numbers[at], pads[at], unmasking)
-        compiled = self._bills.compiled[place]
-        values = [
-            result.released(compiled, total)
-            for at, result in enumerate(self._bills.results[compiled])
-            if (total := totals[at]) is not None
-        ]
-        if len(values) < len(totals):
-            return _NOT_OPENED
-        return BillResult(values=tuple(values), opened=True)
-
-    def _decryptor(self, place: int, label: Label) -> BillDecryptor:
-        secret_key = key_of(self._bills, self._bills.statement.segments[place], self._half.meter_keys)
-        return BillDecryptor(CKKS_4096, secret_key, label, Cycle(*self._bills.minutes))
+def _opened(
+    bills: Bills, batch: Batch, numbers: Numbers, pads: Numbers
+) -> Iterator[tuple[tuple[int, int], int | None]]:
+    """Each number's place, by segment and within it, with what it comes to; None: it did not open."""
+    functionals, parts = batch
+    label, meters = parts[0].label, [part.label.meter for part in parts]
+    decryptor = BatchDecryptor(CKKS_4096, [part.key for part in parts], label, meters, Cycle(*bills.minutes))
+    unmaskings = [Unmasking.of(CKKS_4096, [label], functional) for functional in functionals]
+    sealed, blinding = (
+        [[of_statement[part.place][at] for at in part.numbers] for part in parts] for of_statement in (numbers, pads)
+    )
+    for part, totals in zip(parts, decryptor.open_bills(sealed, blinding, unmaskings), strict=True):
+        yield from (((part.place, at), total) for at, total in zip(part.numbers, totals, strict=True))
 
 
-def _unmasking(label: Label, functional: Functional) -> Unmasking:
-    return Unmasking.of(CKKS_4096, [label], functional)
-
-
-def _opened(decryptor: BillDecryptor, number: bytes, pad: bytes, unmasking: Unmasking) -> int | None:
-    try:
-        return decryptor.open_bill(number, pad, unmasking)
-    except VerificationFailed:
-        return None
+def _result(bills: Bills, place: int, opened: Mapping[tuple[int, int], int | None]) -> BillResult:
+    compiled = bills.compiled[place]
+    totals = [opened[place, at] for at in range(len(bills.results[compiled]))]
+    results = zip(bills.results[compiled], totals, strict=True)
+    values = tuple(result.released(compiled, total) for result, total in results if total is not None)
+    return BillResult(values=values, opened=True) if len(values) == len(totals) else _NOT_OPENED
 
 
 def _counts(bills: Bills) -> list[int]:

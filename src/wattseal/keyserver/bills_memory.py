@@ -1,12 +1,15 @@
 """What a half remembers of bills and of the atoms beside them: its own ledger, as the bill rules want to see it."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
+from wattseal.policy.bill_books import Books, billed_in, books_of, record, shared
 from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
@@ -14,7 +17,6 @@ from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
 
-Books = dict[tuple[MeterId, Channel], BillBook]
 AtomSets = frozenset[frozenset[MeterId]]
 
 
@@ -39,6 +41,7 @@ class BillMemory:
 
     def __init__(self, ledger: Ledger, registry: Registry, rules: BillRules, days: Days) -> None:
         self._ledger, self._registry, self._rules, self._days = ledger, registry, rules, days
+        self._expected: Bills | None = None
         self._cycles: dict[tuple[RegionId, CycleMinutes], _Cycle] = {}
         self._atoms: dict[tuple[RegionId, Channel, int], _Atoms] = {}
 
@@ -46,6 +49,10 @@ class BillMemory:
         """For what is asked about that time."""
         cycles = hanging_together(self._ledger.bill_cycles(region), minutes)
         return Recollection(self, region, {cycle: self._cycle(region, cycle) for cycle in cycles})
+
+    def expect(self, bills: Bills) -> None:
+        """What was just permitted is not read a second time, should the ledger tell of it next."""
+        self._expected = bills
 
     def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
         place, day = (region, channel, window), self._days.at(channel, Window(window)).day
@@ -56,38 +63,47 @@ class BillMemory:
     def _cycle(self, region: RegionId, cycle: CycleMinutes) -> _Cycle:
         known = self._cycles.setdefault((region, cycle), _Cycle())
         for counter, body in self._ledger.bills_of(region, cycle, known.counter):
-            statement = BillStatement.from_bytes(body)
-            self._record(statement, known.books)
-            pin(known.pins, statement)
+            bills = self._bills(body)
+            record(known.books, bills, self._rules)
+            pin(known.pins, bills.statement)
             known.counter = counter
         return known
 
-    def _record(self, statement: BillStatement, books: Books) -> None:
+    def _bills(self, body: bytes) -> Bills:
         """Under the roster that it names, whatever has taken its place since."""
+        if self._expected is not None and self._expected.statement.fingerprint == hashlib.sha256(body).digest():
+            return self._expected
+        statement = BillStatement.from_bytes(body)
         registered = Registered(*self._registry.tariff(statement.tariff))
         rosters = [self._registry.roster_named(statement.roster_digest)]
-        for one in Bills(statement, registered, rosters, self._registry.key(statement.key_id)).asked():
-            if one.items:
-                before = books.get((one.meter, one.channel), BillBook())
-                books[one.meter, one.channel] = self._rules.recorded((*before.items, *one.items))
+        return Bills(statement, registered, rosters, self._registry.key(statement.key_id))
 
     def _atoms_of(self, region: RegionId, day: Day) -> AtomSets:
         rosters = (roster for roster in self._registry.rosters() if roster.region == region)
         atoms = day.atoms_with(meter for roster in rosters for meter in roster.by_meter)
-        return frozenset(atom.present for atom in atoms if atom.present)
+        present = (atom.present for atom in atoms if atom.present)
+        return shared(present, (meters for known in self._atoms.values() for meters in known.meters))
 
 
-class Recollection(NamedTuple):
+@dataclass(frozen=True)
+class Recollection:
     """A `Memory` of one region, of the cycles that hang together with what is asked; no other bears on the answer."""
 
     memory: BillMemory
     region: RegionId
     cycles: Mapping[CycleMinutes, _Cycle]
 
+    @cached_property
+    def _books(self) -> dict[CycleMinutes, Books]:
+        return {cycle: known.books for cycle, known in self.cycles.items()}
+
     def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
         """See `Memory`."""
-        place = (meter, channel)
-        return {cycle: known.books[place] for cycle, known in self.cycles.items() if place in known.books}
+        return books_of(self._books, meter, channel)
+
+    def billed(self, channel: Channel) -> Set[MeterId]:
+        """See `Memory`."""
+        return billed_in(self._books.values(), channel)
 
     def atoms(self, channel: Channel, windows: range) -> AtomSets:
         """See `Memory`."""

@@ -171,6 +171,12 @@ class Ledger:
         row = self._one("SELECT attempts FROM items WHERE item = ?", item)
         return row[0] if row else 0
 
+    def attempts_at(self, items: Iterable[bytes]) -> dict[bytes, int]:
+        """Of each that was ever attempted."""
+        wanted = list(items)
+        marks = ",".join("?" * len(wanted))
+        return dict(self._all(f"SELECT item, attempts FROM items WHERE item IN ({marks})", *wanted))  # noqa: S608
+
     def attempt(self, item: bytes, digest: bytes) -> None:
         """Count one attempt at opening the item, before it is made."""
         with self._transaction():

@@ -50,7 +50,7 @@ class UnblinderService:
         request = envelope.opened(BillPadRequest, half.trust.decryptor)
         half.tokens.require(request.token, Scope.COLLECTOR)
         statement = request.approval.opened(half.trust.aggregator)
-        digest = statement.digest()
+        digest = statement.fingerprint
         with self._turn(request) as earlier:
             with half.recording(statement):
                 bills = half.bills.permit(statement)

@@ -40,7 +40,7 @@ def places_of(segment: BillSegment) -> Iterator[tuple[Place, int]]:
 
 def pin(pins: MutableMapping[Place, Pin], statement: BillStatement) -> None:
     """What a granted statement pins. A number that is behind its pin, which only an old ledger holds, moves nothing."""
-    digest = statement.digest()
+    digest = statement.fingerprint
     for segment in statement.segments:
         for place, number in places_of(segment):
             known = pins.get(place)

@@ -4,9 +4,11 @@ Every one of them compiles the functionals itself, from the tariff that was regi
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from wattseal.policy.bill_pins import Pin, Place, check_pins
@@ -15,7 +17,7 @@ from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.policy.tenures import Tenure, tenures
 from wattseal.protocol.billing import MOST_RESULTS, BillSegment, BillStatement, SegmentReport
-from wattseal.protocol.codec import canonical_json
+from wattseal.protocol.codec import Named, canonical_json
 from wattseal.protocol.errors import (
     Contradiction,
     FunctionalNotPermitted,
@@ -23,7 +25,7 @@ from wattseal.protocol.errors import (
     ReadingNotPermitted,
     UsageError,
 )
-from wattseal.protocol.ids import Channel, MeterId, Suite, Window
+from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.tariff.charges import Mode
@@ -33,6 +35,9 @@ from wattseal.protocol.tariff.registers import Result, program_of, reports_of, r
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 CycleMinutes = tuple[int, int]
+# With a cycle each: a billing run asks for the same again, statement after statement.
+_REGIONS_KEPT = 8
+_NOTHING_ASKED: Mapping[CycleMinutes, BillBook] = MappingProxyType({})
 
 
 class Asked(NamedTuple):
@@ -48,6 +53,9 @@ class Memory(Protocol):
 
     def books(self, meter: MeterId, channel: Channel) -> Mapping[CycleMinutes, BillBook]:
         """By billing cycle, of every cycle of which something was released."""
+
+    def billed(self, channel: Channel) -> Set[MeterId]:
+        """Meters that have such books."""
 
     def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
         """Meters that no granted total tells apart, of every day among `windows`."""
@@ -129,22 +137,26 @@ class Bills:
         usual = longest.model_copy(update={"reports": reads})
         return self.statement.compiled(usual, self.registered.tariff, self.roster)
 
-    def asked(self) -> list[Asked]:
+    def asked(self) -> Sequence[Asked]:
         """By segment and report, in the order of the statement; what is alike shares its items."""
+        return self._asked
+
+    @cached_property
+    def _asked(self) -> tuple[Asked, ...]:
         items = lru_cache(maxsize=None)(self._items)
-        return [
-            Asked(segment.meter, report.channel, items(compiled, report))
+        return tuple(
+            Asked(segment.meter, report.channel, items(compiled, report.channel, report.kind, report.number))
             for segment, compiled in zip(self.statement.segments, self.compiled, strict=True)
             for report in segment.reports
-        ]
+        )
 
-    def _items(self, compiled: Compiled, report: SegmentReport) -> tuple[Item, ...]:
-        source = Source(report.kind, compiled.segment.start, report.number)
+    def _items(self, compiled: Compiled, channel: Channel, kind: Kind, number: int) -> tuple[Item, ...]:
+        source = Source(kind, compiled.segment.start, number)
         results = self.results[compiled]
         return tuple(
             Item(source, _functional(compiled, result), self._is_listed(compiled, result))
             for result in results
-            if (result.channel, result.kind) == (report.channel, report.kind)
+            if (result.channel, result.kind) == (channel, kind)
         )
 
     def _is_listed(self, compiled: Compiled, result: Result) -> bool:
@@ -196,11 +208,16 @@ def hanging_together(cycles: Iterable[CycleMinutes], minutes: CycleMinutes) -> l
         start, end = reached
 
 
-def segments_of(rosters: Sequence[Roster], cycle: CycleMinutes) -> dict[MeterId, list[CycleMinutes]]:
+def segments_of(rosters: Sequence[Roster], cycle: CycleMinutes) -> Mapping[MeterId, Sequence[CycleMinutes]]:
     """The parts of a cycle in which each meter was at its service point under one account, cut at UTC days."""
+    return _segments_of(tuple(Named(roster.fingerprint, roster) for roster in rosters), cycle)
+
+
+@lru_cache(maxsize=_REGIONS_KEPT)
+def _segments_of(rosters: Sequence[Named[Roster]], cycle: CycleMinutes) -> dict[MeterId, list[CycleMinutes]]:
     start, end = cycle
     parts: dict[MeterId, list[CycleMinutes]] = {}
-    for history in tenures(rosters).values():
+    for history in tenures(roster.value for roster in rosters).values():
         for tenure in history:
             first, last = max(start, tenure.first * MINUTES_PER_DAY), min(end, _end(tenure))
             if first < last:
@@ -289,14 +306,28 @@ def _check_neighbors(
     was released: a later bill of theirs that would break this is refused then.
     """
     of_tariff = bills.usual_span(channel)
-    billed_alike = {row.meter for row in bills.roster.rows if row.tariff == bills.registered.tariff.name}
-    atoms = {atom for atom in memory.atoms(channel, bills.windows) if not atom.isdisjoint(changes)}
-    books = {meter: memory.books(meter, channel) for meter in frozenset[MeterId]().union(*atoms)}
-    for atom in atoms:
-        registered = {meter: of_tariff if meter in billed_alike else NOTHING for meter in atom}
-        held = {meter: Held.of(books[meter].values(), registered[meter]) for meter in atom}
-        pairs = []
-        for meter in atom & changes.keys():
-            others = [book for cycle, book in books[meter].items() if cycle != bills.minutes]
-            pairs.append((held[meter], Held.of([*others, changes[meter][1]], registered[meter])))
-        rules.permit_among(Neighbors.of(held.values()), pairs)
+    alike = frozenset(row.meter for row in bills.roster.rows if row.tariff == bills.registered.tariff.name)
+    held = lru_cache(maxsize=None)(_held)
+
+    def holding(meter: MeterId, asked: Mapping[CycleMinutes, BillBook] = _NOTHING_ASKED) -> Held:
+        """Of the cycle that is asked about, the book as it will be."""
+        books = {**memory.books(meter, channel), **asked}
+        return held(tuple(books.values()), of_tariff if meter in alike else NOTHING)
+
+    billed = memory.billed(channel)
+    for atom in memory.atoms(channel, bills.windows):
+        if atom.isdisjoint(changes):
+            continue
+        known = atom & billed
+        # Most meters of a large atom were never billed: they are counted, not looked at.
+        counts = Counter(map(holding, known))
+        counts[held((), of_tariff)] += len(atom & alike) - len(known & alike)
+        counts[held((), NOTHING)] += len(atom - alike) - len(known - alike)
+        pairs = (
+            (holding(meter), holding(meter, {bills.minutes: changes[meter][1]})) for meter in atom & changes.keys()
+        )
+        rules.permit_among(Neighbors(+counts), pairs)
+
+
+def _held(books: tuple[BillBook, ...], registered: Span) -> Held:
+    return Held.of(books, registered)

@@ -80,6 +80,14 @@ class BillBook:
     def span(self) -> Span:
         return Span.of((item.functional, item.listed) for item in self.items if isinstance(item.functional, Functional))
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Meters that were asked alike share a book, which is looked up for each of them."""
+        return hash(self.items)
+
     def has(self, asked: Item) -> bool:
         return any((item.source, item.functional) == (asked.source, asked.functional) for item in self.items)
 
@@ -132,25 +140,26 @@ class BillRules:
         self._least_neighbors = least_group - 1
         self._measure = lru_cache(_REMEMBERED_SPANS)(measure)
         self._joined_mixes = lru_cache(_REMEMBERED_PAIRS)(self._mixes_joined)
+        self._after_all = lru_cache(_REMEMBERED_SPANS)(self._with)
+        self._permitted = lru_cache(_REMEMBERED_SPANS)(self._permit)
 
     def recorded(self, items: Iterable[Item]) -> BillBook:
         """The book of what a ledger says was released, in that order. Refuses nothing."""
-        book = BillBook()
-        for item in items:
-            book = self._after(book, item)
-        return book
+        return self._after_all(BillBook(), tuple(items))
 
     def permit(self, book: BillBook, asked: Iterable[Item], *, sums_only: bool = False) -> BillBook:
         """The book with all of `asked` released, or the same one if that would tell nothing new.
 
         `sums_only`: of class large. Raises FunctionalNotPermitted, RankExhausted or ShareTooLarge.
         """
-        after = book
-        for item in asked:
-            if sums_only and isinstance(item.functional, Functional) and item.functional.amount:
-                raise FunctionalNotPermitted("large meters are billed by sums only")
-            after = self._after(after, item)
-        if after is book:
+        return self._permitted(book, tuple(asked), sums_only)
+
+    def _permit(self, book: BillBook, asked: tuple[Item, ...], sums_only: bool) -> BillBook:
+        functionals = (item.functional for item in asked if isinstance(item.functional, Functional))
+        if sums_only and any(functional.amount for functional in functionals):
+            raise FunctionalNotPermitted("large meters are billed by sums only")
+        after = self._after_all(book, asked)
+        if after == book:
             return book
         if len(after.items) > LARGEST_RANK:
             raise RankExhausted(f"more than {LARGEST_RANK} independent results of one meter, channel and billing cycle")
@@ -177,6 +186,12 @@ class BillRules:
         for held in neighbors.counts:
             if not all(self._hidden(held, neighbors, listed=listed) for listed in (False, True)):
                 raise ShareTooLarge("with the neighbors' results, one interval of one meter would show too much")
+
+    def _with(self, book: BillBook, items: tuple[Item, ...]) -> BillBook:
+        after = book
+        for item in items:
+            after = self._after(after, item)
+        return after
 
     def _after(self, book: BillBook, item: Item) -> BillBook:
         functional = item.functional

@@ -8,12 +8,23 @@ import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal, Self
 
 from nacl.signing import SigningKey
 from pydantic import AfterValidator, Field, model_validator
 
-from wattseal.protocol.codec import Bytes, Bytes32, Count, Digest, Many, Message, Signature, canonical_json
+from wattseal.protocol.codec import (
+    Bytes,
+    Bytes32,
+    Count,
+    Digest,
+    Many,
+    Message,
+    Named,
+    Signature,
+    canonical_json,
+)
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
 from wattseal.protocol.ids import (
     Channel,
@@ -43,6 +54,7 @@ NUMBER_BYTES = 14
 """Of a number modulo the CKKS modulus: what each functional of each segment comes to, sealed and as a pad."""
 
 _MOST_NUMBERS = 1 << 20
+_COMPILED_KEPT = 256
 _FIRST = date(1970, 1, 1)
 Minute = Annotated[int, Field(ge=0, lt=1 << 31)]
 LocalDay = Annotated[int, Field(ge=0, lt=1 << 21)]
@@ -213,6 +225,19 @@ class BillStatement(Message):
             raise ValueError("segments are sorted by meter and start, each once")
         return self
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """See `Message`."""
+        statement = super().from_bytes(data)
+        # They are what `digest` would hash.
+        vars(statement)["fingerprint"] = hashlib.sha256(data).digest()
+        return statement
+
+    @cached_property
+    def fingerprint(self) -> Digest:
+        """The digest, computed once: statements are long."""
+        return self.digest()
+
     @property
     def cycle(self) -> Cycle:
         """Raises MalformedMessage for a cycle that is too short or too long."""
@@ -229,7 +254,7 @@ class BillStatement(Message):
                 channels=segment.channels,
                 read_unit=roster.unit.factor,
             )
-            return compile_tariff(tariff, part, tariff.modes(self.mode), segment.by_registers)
+            return _compiled(Named(tariff.fingerprint, tariff), part, self.mode, segment.by_registers)
         except UsageError as error:
             raise MalformedMessage(str(error)) from None
 
@@ -244,6 +269,12 @@ class BillStatement(Message):
             "mode": self.mode,
         }
         return hashlib.sha256(b"wattseal/1 bill item\0" + canonical_json(content)).digest()
+
+
+@lru_cache(maxsize=_COMPILED_KEPT)
+def _compiled(tariff: Named[Tariff], part: Segment, mode: Mode, by_registers: frozenset[Channel]) -> Compiled:
+    """Statements of a billing run differ in their meters, seldom in what they are billed by."""
+    return compile_tariff(tariff.value, part, tariff.value.modes(mode), by_registers)
 
 
 def _cycle(first: int, after: int, timezone: str) -> Cycle:

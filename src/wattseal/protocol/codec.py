@@ -7,7 +7,8 @@ import base64
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, PlainSerializer, ValidationError
 
@@ -72,8 +73,19 @@ class Message(BaseModel):
         return hashlib.sha256(self.to_bytes()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Named(Generic[T]):
+    """A long message under its digest, for what is kept by it: comparing the digests suffices."""
+
+    fingerprint: Digest
+    value: T = field(compare=False)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def first_fault(error: ValidationError) -> str:
