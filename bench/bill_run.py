@@ -36,7 +36,7 @@ from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
-from wattseal.meter_sim.state import FleetState, MeterRow
+from wattseal.meter_sim.state import FleetState, MeterRow, SharedKeys
 from wattseal.meter_sim.uploader import REPORTS
 from wattseal.protocol.billing import BillAnswer, BillRelease, BillStatement
 from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Role, Suite
@@ -79,21 +79,22 @@ class Bench:
         """Seal each home's month, under its own keys, and hand it in at the aggregator's door."""
         with FleetState(region.directory) as state, self._door() as door:
             error_key, homes = Secret(state.error_key()), set(self.homes(region))
+            shared = state.meter_keys(KEY_ID)
             meters = iter([meter for meter in state.meters() if meter.meter in homes])
             while some := list(islice(meters, UPLOADED_TOGETHER)):
-                sealed = [self._sealed(region, meter, error_key) for meter in some]
+                sealed = [self._sealed(region, meter, shared[meter.meter], error_key) for meter in some]
                 told = door.post("/v1/reports", frame(sealed), REPORTS)
                 assert told.count(b'"accepted"') == len(some), told[:200]
 
     def _door(self) -> RoleClient:
         return RoleClient(self.places.urls().aggregator, self.places.token(AGGREGATOR, Scope.FLEET))
 
-    def _sealed(self, region: Place, meter: MeterRow, error_key: Secret) -> bytes:
+    def _sealed(self, region: Place, meter: MeterRow, shared: SharedKeys, error_key: Secret) -> bytes:
         minutes = Minutes(*self.terms.cycle.minutes)
         place = (region.name, meter.meter, Kind.CYCLE, CHANNEL.code, *minutes, KEY_ID, 0)
-        label, secret_key = Label(CKKS_4096.suite, MODULUS_ID, *place), Secret(meter.tag_key)
+        label, secret_key = Label(CKKS_4096.suite, MODULUS_ID, *place), Secret(shared.tag_key)
         sealer = MeterSealer(
-            CKKS_4096, label, pad_key=Secret(meter.pad_key), secret_key=secret_key, error_key=error_key
+            CKKS_4096, label, pad_key=Secret(shared.pad_key), secret_key=secret_key, error_key=error_key
         )
         ciphertext = sealer.seal(self.reads(meter.meter), bill_scale(secret_key, label, minutes), label)
         header = Header(
