@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tests.policy.packs import flat
 from tests.policy.rosters import REGION, TRUST, countersigned, operator, published, roster, row
 from tests.protocol.tariff.metered import register_values
+from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.ckks.encryptor import MeterSealer
 from wattseal.cryptosystems.ckks.evaluator import bill_sums
 from wattseal.cryptosystems.ckks.functional import Functional
@@ -328,13 +329,15 @@ def running(
     tariffs: Sequence[Tariff] = (BASIC,),
     cycle: Cycle = MAY,
     now: float | None = None,
+    backend: Backend = Backend.OURS,
 ) -> Iterator[Run]:
     """Entered again with the same directory: a restart. The first tariff is what statements are under."""
     known = tuple(rosters) or (homes(tariff=tariffs[0]),)
     clock = cycle.minutes[1] * 60.0 if now is None else now
     with ExitStack() as resources:
         halves = {
-            role: _half(resources, role, directory, known, tariffs, clock) for role in (Role.DECRYPTOR, Role.UNBLINDER)
+            role: _half(resources, role, directory, known, tariffs, clock, backend)
+            for role in (Role.DECRYPTOR, Role.UNBLINDER)
         }
         granting = UnblinderService(halves[Role.UNBLINDER])
         decryptor = halves[Role.DECRYPTOR]
@@ -352,6 +355,7 @@ def _half(
     rosters: Sequence[Roster],
     tariffs: Sequence[Tariff],
     now: float,
+    backend: Backend,
 ) -> Half:
     registry = Registry(
         directory / f"registry of the {role}",
@@ -368,7 +372,7 @@ def _half(
         registry.install_tariff(countersigned_tariff(tariff))
     ledger = resources.enter_context(Ledger(directory / f"{role}.sqlite", lambda: now))
     period = Period(KEY.key_id, ROOTS[role])
-    vault = Vault(role, operator(role), int(Suite.MASKING), [period], keep=lambda _: None)
+    vault = Vault(role, operator(role), int(Suite.MASKING), [period], lambda _: None, backend)
     return Half(vault, ledger, registry, POLICY, TOKENS, TRUST, lambda: now)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.keyserver.bill_run import MAY, ZONE, Careless, Numbers, Run, opened, running
+from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.ckks.functional import Functional
 from wattseal.cryptosystems.ckks.parameters import MODULUS, NUMBER_BYTES
 from wattseal.cryptosystems.ckks.residues import number_from_bytes, number_to_bytes
@@ -54,6 +55,15 @@ def test_a_forged_number(tmp_path: Path, forge: Callable[[Numbers], bytes]) -> N
         released = run.ask(run.answer(statement, numbers))
         assert list(opened(released).results) == [NOT_OPENED, run.expected(statement)[1]]
         assert released.failed == 1
+
+
+def test_seal_opens_the_bills_and_refuses_the_forged_one(tmp_path: Path) -> None:
+    """`--backend reference`, behind the same door, rules and ledger."""
+    with running(tmp_path, backend=Backend.REFERENCE) as run:
+        statement = run.of("m0", "m1")
+        numbers = run.numbers(statement)
+        numbers[0][0] = plus(numbers[0][0], 1 << 63)
+        assert run.release(statement, numbers) == [NOT_OPENED, run.expected(statement)[1]]
 
 
 def test_what_stays_within_the_errors_changes_nothing(tmp_path: Path) -> None:

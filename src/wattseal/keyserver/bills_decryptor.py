@@ -147,7 +147,7 @@ class BillDecryptorService:
         """The same work whichever of the numbers fails."""
         bills, opened = admitted.bills, dict[tuple[int, int], int | None]()
         for batch in batches_of(bills, self._half.meter_keys, admitted.items):
-            opened.update(_opened(bills, batch, admitted.numbers, pads))
+            opened.update(_opened(self._half.vault.bills_decryptor, bills, batch, admitted.numbers, pads))
         return [
             _result(bills, place, opened) if place in admitted.items else _NOT_OPENED
             for place in range(len(bills.statement.segments))
@@ -177,12 +177,12 @@ class BillDecryptorService:
 
 
 def _opened(
-    bills: Bills, batch: Batch, numbers: Numbers, pads: Numbers
+    kind: type[BatchDecryptor], bills: Bills, batch: Batch, numbers: Numbers, pads: Numbers
 ) -> Iterator[tuple[tuple[int, int], int | None]]:
     """Each number's place, by segment and within it, with what it comes to; None: it did not open."""
     functionals, parts = batch
     label, meters = parts[0].label, [part.label.meter for part in parts]
-    decryptor = BatchDecryptor(CKKS_4096, [part.key for part in parts], label, meters, Cycle(*bills.minutes))
+    decryptor = kind(CKKS_4096, [part.key for part in parts], label, meters, Cycle(*bills.minutes))
     unmaskings = [Unmasking.of(CKKS_4096, [label], functional) for functional in functionals]
     sealed, blinding = (
         [[of_statement[part.place][at] for at in part.numbers] for part in parts] for of_statement in (numbers, pads)

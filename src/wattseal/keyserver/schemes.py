@@ -2,17 +2,19 @@
 
 With the reference backend, python-paillier decrypts one number a chunk that passed our door again here, never bytes.
 It holds the primes meanwhile, and its exponentiation takes a time that depends on them: `docs/parameters.md`. SEAL
-decrypts a CKKS total likewise, and holds the members' summed secrets. The unblinder only adds pads, so its code is the
-same.
+decrypts a CKKS total likewise, and holds the members' summed secrets; of bills, each meter's own. The unblinder only
+adds pads, so its code is the same.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wattseal.cryptosystems.backend import Backend, require_backend
+from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
 from wattseal.cryptosystems.ckks.decryptor import CkksDecryptor
 from wattseal.cryptosystems.ckks.encoder import coefficient_count
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096
+from wattseal.cryptosystems.ckks.reference.batch_decryptor import SealBatchDecryptor
 from wattseal.cryptosystems.ckks.reference.decryptor import SealDecryptor
 from wattseal.cryptosystems.ckks.unblinder import CkksUnblinder
 from wattseal.cryptosystems.errors import BackendError, ParameterError
@@ -72,6 +74,7 @@ def check_backend(backend: Backend, suite: int) -> None:
     """Raises UsageError, naming the option, for a suite that has no such backend or a library that is missing."""
     try:
         require_backend(backend, suite)
+        require_backend(backend, Suite.CKKS)  # of bills, whatever the suite of totals
     except BackendError as error:
         raise UsageError(f"--backend {backend}: {error}") from None
 
@@ -101,6 +104,11 @@ def decryptor_of(suite: int, secret_key: SecretKey | None, layout_id: bytes, bac
         raise UnknownSubject(f"suite {suite} opens nothing without a secret key")
     decryptor = PaillierDecryptor if backend is Backend.OURS else ReferenceDecryptor
     return decryptor(secret_key, layout)
+
+
+def bills_decryptor_of(backend: Backend) -> type[BatchDecryptor]:
+    """Bills are under CKKS, whatever the suite of totals."""
+    return BatchDecryptor if backend is Backend.OURS else SealBatchDecryptor
 
 
 @contextmanager

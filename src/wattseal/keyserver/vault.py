@@ -12,13 +12,14 @@ from typing import Self
 from nacl.signing import SigningKey
 
 from wattseal.cryptosystems.backend import Backend
+from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
 from wattseal.cryptosystems.interface import Decryptor
 from wattseal.cryptosystems.pads.derive import Root
 from wattseal.cryptosystems.paillier.keys import SecretKey
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.symmetric import MODULUS_IDS
 from wattseal.edge.home import SERVICE, Home
-from wattseal.keyserver.schemes import check_backend, decryptor_of, parameters_of
+from wattseal.keyserver.schemes import bills_decryptor_of, check_backend, decryptor_of, parameters_of
 from wattseal.protocol.codec import Bytes, Bytes32, Many, Message
 from wattseal.protocol.errors import KeyDestroyed, Rejected, UnknownSubject, UsageError
 from wattseal.protocol.ids import HalfRole, KeyIdField, Role, Window, WindowField
@@ -136,6 +137,10 @@ class Vault:
         """Of one key period. Raises as `root`, and UnknownSubject for another layout."""
         self.root(number)
         return decryptor_of(self.suite, self._periods[number].secret_key, layout_id, self._backend)
+
+    @property
+    def bills_decryptor(self) -> type[BatchDecryptor]:
+        return bills_decryptor_of(self._backend)
 
     def notice_of(self, period: Period) -> KeyNotice | None:
         """What the decryptor tells of a period; None of one that is destroyed or at the unblinder."""

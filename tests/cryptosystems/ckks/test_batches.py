@@ -9,6 +9,7 @@ from wattseal.cryptosystems.ckks.bill_decryptor import Unmasking
 from wattseal.cryptosystems.ckks.evaluator import bills_sums
 from wattseal.cryptosystems.ckks.functional import Functional
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096
+from wattseal.cryptosystems.ckks.reference.batch_decryptor import SealBatchDecryptor
 from wattseal.cryptosystems.ckks.unblinder import bills_pads
 from wattseal.cryptosystems.errors import CiphertextError, ParameterError
 
@@ -29,9 +30,9 @@ NET_UNMASKINGS = [Unmasking.of(CKKS_4096, LABELS[0], functional) for functional 
 EXPECTED = [[int((months * prices).sum()) for prices in PRICES] for months in MONTHS]
 
 
-def decryptor(homes: list[Household]) -> BatchDecryptor:
+def decryptor(homes: list[Household], kind: type[BatchDecryptor] = BatchDecryptor) -> BatchDecryptor:
     keys, names = [home.secret_key for home in homes], [home.meter for home in homes]
-    return BatchDecryptor(CKKS_4096, keys, HOMES[-1].label(), names, CYCLE)
+    return kind(CKKS_4096, keys, HOMES[-1].label(), names, CYCLE)
 
 
 def sealed_and_pads() -> tuple[list[list[bytes]], list[list[bytes]]]:
@@ -77,6 +78,17 @@ def test_numbers_of_two_meters_or_functionals_are_not_exchanged() -> None:
     assert opened[3] == opened[4] == [None] * 3
     assert opened[5] == [None, EXPECTED[5][1], None]
     assert opened[6:] == EXPECTED[6:]
+
+
+def test_seal_opens_the_same_bills_and_refuses_the_same() -> None:
+    sealed, pads = sealed_and_pads()
+    sealed[3], sealed[4], pads[5][0] = sealed[4], sealed[3], b"\xff" * 14
+    kinds = (SealBatchDecryptor, BatchDecryptor)
+    theirs, ours = (decryptor(HOMES, kind).open_bills(sealed, pads, NET_UNMASKINGS) for kind in kinds)
+    assert theirs == ours
+    assert theirs[:3] == EXPECTED[:3]
+    assert theirs[3] == theirs[4] == [None] * 3
+    assert theirs[5] == [None, *EXPECTED[5][1:]]
 
 
 def test_a_secret_of_another_meter_opens_nothing() -> None:
