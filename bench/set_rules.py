@@ -32,8 +32,7 @@ def _measure(meters: int, releases: int) -> None:
     sets = OpenedSets().after(*map(_opened, earlier))
 
     def ask() -> None:
-        after = permit_set(day, question, RULE, REGION)
-        after.atoms_since(day)
+        permit_set(day, question, RULE, REGION)
 
     def dominance() -> None:
         check_dominance(_opened(question), sets, EDGES, SHARE)

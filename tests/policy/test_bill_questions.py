@@ -1,6 +1,6 @@
 """What a bill statement may ask: of whom, over which part of the cycle, under which tariff, beside which neighbors."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 
 from tests.policy.rosters import REGION, roster, row
 from tests.protocol.tariff.samples import TOU, tariff
+from wattseal.policy.bill_atoms import DayAtoms
 from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import (
     Bills,
@@ -20,6 +21,7 @@ from wattseal.policy.bill_questions import (
     segments_of,
 )
 from wattseal.policy.bills import BillBook, BillRules, Opaque
+from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.protocol.billing import BillSegment, BillStatement, Cancels, SegmentReport, local_day
 from wattseal.protocol.errors import (
@@ -112,9 +114,19 @@ class Remembered:
     def billed(self, channel: Channel) -> Set[MeterId]:
         return {meter for meter, of in self.released if of is channel}
 
-    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
-        assert windows[0] * MINUTES_PER_DAY <= MAY.minutes[0] < MAY.minutes[1] <= (windows[-1] + 1) * MINUTES_PER_DAY
-        return self.groups if channel is Channel.DELIVERED else []
+    @property
+    def cycles(self) -> Mapping[CycleMinutes, object]:
+        return {cycle: None for books in self.released.values() for cycle in books}
+
+    def day(self, channel: Channel, window: Window) -> DayAtoms:
+        """The same groups on each day of May."""
+        assert MAY.minutes[0] < (window + 1) * MINUTES_PER_DAY
+        assert window * MINUTES_PER_DAY < MAY.minutes[1]
+        groups = frozenset(self.groups if channel is Channel.DELIVERED else [])
+        return DayAtoms(groups, groups)
+
+    def seen(self, day: Day) -> DayAtoms:
+        return DayAtoms.of(day, day.pins)
 
     def pin(self, place: Place) -> Pin | None:
         return self.pins.get(place)
@@ -242,8 +254,8 @@ def test_cycles_of_a_meter_do_not_overlap() -> None:
 
 
 class _Anywhere(Remembered):
-    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
-        return []
+    def day(self, channel: Channel, window: Window) -> DayAtoms:
+        return DayAtoms(frozenset(), frozenset())
 
 
 def test_a_cycle_of_odd_length() -> None:
@@ -393,8 +405,8 @@ def test_listed_neighbors_hide_each_other() -> None:
 
 
 class _Together(Remembered):
-    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
-        return self.groups
+    def day(self, channel: Channel, window: Window) -> DayAtoms:
+        return DayAtoms(frozenset(self.groups), frozenset(self.groups))
 
 
 def test_the_list_helps_no_other_charge() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.policy.oracle import derivable_sets, smallest_support
 from tests.policy.trees import Meters, grant, meters, policy, random_tree, regular_tree
+from wattseal.policy.meter_index import MeterIndex
 from wattseal.policy.sets import Day, Grant, permit_set
 from wattseal.protocol.errors import (
     CoverageTooLow,
@@ -38,7 +39,7 @@ class TestOneGroup:
         assert day_after(everyone(range(15))).pins == dict.fromkeys(meters(range(15)), 0)
 
     def test_fewer_than_k_are_refused(self) -> None:
-        with pytest.raises(GroupTooSmall):
+        with pytest.raises(GroupTooSmall, match=r"^the group has fewer than 15 members"):
             day_after(everyone(range(14)))
 
     def test_ninety_percent_of_the_active_roster_is_enough(self) -> None:
@@ -332,3 +333,11 @@ def test_atoms_partition_the_active_meters(grants: list[Grant]) -> None:
     for atom in atoms:
         assert atom.present == {meter for meter in atom.active if day.pins[meter] is not None}
         assert all(atom.active <= question.active or not atom.active & question.active for question in grants)
+
+
+def test_meters_that_nobody_asked_about_are_in_no_atom() -> None:
+    """Although the index of a day has them."""
+    day = Day.of([everyone(range(20))], MeterIndex().including(meters(range(40))))
+    assert day.atoms_with(meters(range(20, 40))) == []
+    assert [atom.active for atom in day.atoms_with(meters([5, 30, 99]))] == [meters(range(20))]
+    assert day.pins.keys() == meters(range(20))

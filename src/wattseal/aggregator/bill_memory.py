@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
-from wattseal.policy.bill_books import Books, billed_in, books_of, record, shared
+from wattseal.policy.bill_atoms import DayAtoms
+from wattseal.policy.bill_books import Books, billed_in, books_of, record
 from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
@@ -24,12 +25,13 @@ class Atoms(NamedTuple):
     """Of one channel and day, and the day that they are of."""
 
     day: Day
-    meters: frozenset[frozenset[MeterId]]
+    atoms: DayAtoms
 
 
 class Recollection(NamedTuple):
     """A `Memory` of the cycles that hang together with what is asked: no other bears on it. And of the days learned."""
 
+    memory: "BillMemory"
     cycles: Mapping[CycleMinutes, Books]
     days: Mapping[ChannelDay, Atoms]
     pins: Mapping[Place, Pin]
@@ -42,10 +44,13 @@ class Recollection(NamedTuple):
         """See `Memory`."""
         return billed_in(self.cycles.values(), channel)
 
-    def atoms(self, channel: Channel, windows: range) -> frozenset[frozenset[MeterId]]:
+    def day(self, channel: Channel, window: Window) -> DayAtoms:
         """See `Memory`."""
-        days = (self.days[channel, Window(window)].meters for window in windows)
-        return frozenset[frozenset[MeterId]]().union(*days)
+        return self.days[channel, window].atoms
+
+    def seen(self, day: Day) -> DayAtoms:
+        """See `Memory`."""
+        return self.memory.seen(day)
 
     def pin(self, place: Place) -> Pin | None:
         """See `Memory`."""
@@ -100,7 +105,7 @@ class BillMemory:
     def around(self, minutes: CycleMinutes) -> Recollection:
         """For what is asked about that time."""
         cycles = hanging_together(list(self._cycles), minutes)
-        return Recollection({cycle: self._cycles[cycle] for cycle in cycles}, self._days, self._pins)
+        return Recollection(self, {cycle: self._cycles[cycle] for cycle in cycles}, self._days, self._pins)
 
     def _bills(self, body: bytes) -> Bills:
         """Under the roster that it names, whatever has taken its place since."""
@@ -115,7 +120,9 @@ class BillMemory:
         known = self._days.get(place)
         if known is not None and known.day is day:
             return known
+        return Atoms(day, self.seen(day).sharing(other.atoms for other in others.values()))
+
+    def seen(self, day: Day) -> DayAtoms:
+        """What a day tells apart in this region."""
         rosters = (roster for roster in self._registry.rosters() if roster.region == self._region)
-        atoms = day.atoms_with(meter for roster in rosters for meter in roster.by_meter)
-        present = (atom.present for atom in atoms if atom.present)
-        return Atoms(day, shared(present, (meters for other in others.values() for meters in other.meters)))
+        return DayAtoms.of(day, (meter for roster in rosters for meter in roster.by_meter))

@@ -5,7 +5,7 @@ The rules are applied to what was answered here; both halves of the key server a
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from fastapi.concurrency import run_in_threadpool
@@ -18,6 +18,7 @@ from wattseal.aggregator.logs import bills_log
 from wattseal.aggregator.store import Store
 from wattseal.aggregator.sums import bill_numbers, flags_of_bill
 from wattseal.edge.registry import Registry
+from wattseal.policy.bill_atoms import windows_of
 from wattseal.policy.bill_pins import PinOf
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, check_atoms, permit_bills, segments_of
 from wattseal.policy.bills import BillRules
@@ -127,13 +128,15 @@ class Billing:
             rows |= roster.by_meter
         return list(rows.values())
 
-    async def check_total(self, question: TotalQuestion, before: Day, after: Day) -> None:
+    async def check_total(self, question: TotalQuestion, after: Day) -> None:
         """Of a total that is otherwise permitted, beside the bills that were answered. Raises ShareTooLarge."""
         async with self._one_at_a_time:
             memory = self._memory(question.region)
             await self._learn_bills(memory, question.region)
-            recollection = memory.around(window_minutes(question.window))
-            await run_in_threadpool(check_atoms, before, after, question.channel, recollection, self._rules)
+            asked = window_minutes(question.window)
+            await self._learn_totals(memory, [question.channel], windows_of(memory.around(asked).cycles))
+            about = (question.channel, question.window, after, memory.around(asked))
+            await run_in_threadpool(check_atoms, *about, self._rules)
 
     def _segments(self, question: BillQuestion) -> list[Segment]:
         segments, meters = self._parts(question), set(question.meters)
@@ -190,7 +193,9 @@ class Billing:
             await self._learn_bills(memory, region)
             if (place := memory.place_of(digest)) is not None:
                 return await self._store.read_entry(log, place)
-            await self._learn_totals(memory, bills)
+            channels = {channel for segment in bills.statement.segments for channel in segment.channels}
+            days = windows_of([*memory.around(bills.minutes).cycles, bills.minutes])
+            await self._learn_totals(memory, channels, days)
             answer = await run_in_threadpool(self._permitted, bills, memory, reports)
             # Another worker may have answered meanwhile: then its answers count first.
             if await self._store.append(log, memory.answers, [answer]):
@@ -206,9 +211,8 @@ class Billing:
         answers = await self._store.read_log(bills_log(region), memory.answers)
         await run_in_threadpool(memory.learn_bills, answers)
 
-    async def _learn_totals(self, memory: BillMemory, bills: Bills) -> None:
-        channels = {channel for segment in bills.statement.segments for channel in segment.channels}
-        places = [(channel, Window(window)) for channel in channels for window in bills.windows]
+    async def _learn_totals(self, memory: BillMemory, channels: Iterable[Channel], windows: Sequence[int]) -> None:
+        places = [(channel, Window(window)) for channel in channels for window in windows]
         days = {place: (await self._days.at(*place)).granted.day for place in places}
         await run_in_threadpool(memory.learn_totals, days)
 

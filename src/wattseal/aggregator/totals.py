@@ -62,7 +62,7 @@ class Totals:
                 return await self.store.read_entry(log, place)
             about, reports = await self._asked(question, given.granted)
             after = await run_in_threadpool(permit_total, *about)
-            await self.billing.check_total(question, given.granted.day, after.day)
+            await self.billing.check_total(question, after.day)
             answer = await run_in_threadpool(self._fold, about.statement, reports)
             # Another worker may have answered meanwhile: then its answers count first.
             if await self.store.append(log, given.entries, [answer.to_bytes()]):
@@ -75,7 +75,7 @@ class Totals:
         explanation = await run_in_threadpool(explain_total, *about)
         if explanation["decision"] == "permitted":
             after = await run_in_threadpool(permit_total, *about)
-            await self.billing.check_total(question, given.granted.day, after.day)
+            await self.billing.check_total(question, after.day)
         return explanation
 
     async def _asked(self, question: TotalQuestion, granted: Granted) -> tuple[_About, list[Report]]:

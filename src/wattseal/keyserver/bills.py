@@ -64,10 +64,10 @@ class Billing:
         self._memory.expect(bills)
         return bills
 
-    def check_total(self, statement: TotalStatement, before: Day, after: Day) -> None:
-        """Of a total that is otherwise permitted. Raises ShareTooLarge."""
+    def check_total(self, statement: TotalStatement, after: Day) -> None:
+        """Of a total that is otherwise permitted: `after` is its day with it. Raises ShareTooLarge."""
         memory = self._memory.around(statement.region, window_minutes(statement.window))
-        check_atoms(before, after, statement.channel, memory, self._rules)
+        check_atoms(statement.channel, statement.window, after, memory, self._rules)
 
 
 class Part(NamedTuple):

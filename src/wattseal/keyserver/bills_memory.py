@@ -9,15 +9,14 @@ from typing import NamedTuple
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
-from wattseal.policy.bill_books import Books, billed_in, books_of, record, shared
+from wattseal.policy.bill_atoms import DayAtoms
+from wattseal.policy.bill_books import Books, billed_in, books_of, record
 from wattseal.policy.bill_pins import Pin, Place, pin
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hanging_together
 from wattseal.policy.bills import BillBook, BillRules
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
-
-AtomSets = frozenset[frozenset[MeterId]]
 
 
 @dataclass
@@ -33,7 +32,7 @@ class _Atoms(NamedTuple):
     """Of one region, channel and day, and the day that they are of."""
 
     day: Day
-    meters: AtomSets
+    atoms: DayAtoms
 
 
 class BillMemory:
@@ -43,7 +42,7 @@ class BillMemory:
         self._ledger, self._registry, self._rules, self._days = ledger, registry, rules, days
         self._expected: Bills | None = None
         self._cycles: dict[tuple[RegionId, CycleMinutes], _Cycle] = {}
-        self._atoms: dict[tuple[RegionId, Channel, int], _Atoms] = {}
+        self._atoms: dict[tuple[RegionId, Channel, Window], _Atoms] = {}
 
     def around(self, region: RegionId, minutes: CycleMinutes) -> "Recollection":
         """For what is asked about that time."""
@@ -54,11 +53,16 @@ class BillMemory:
         """What was just permitted is not read a second time, should the ledger tell of it next."""
         self._expected = bills
 
-    def atoms(self, region: RegionId, channel: Channel, window: int) -> AtomSets:
-        place, day = (region, channel, window), self._days.at(channel, Window(window)).day
+    def day(self, region: RegionId, channel: Channel, window: Window) -> DayAtoms:
+        place, day = (region, channel, window), self._days.at(channel, window).day
         if place not in self._atoms or self._atoms[place].day is not day:
-            self._atoms[place] = _Atoms(day, self._atoms_of(region, day))
-        return self._atoms[place].meters
+            others = (known.atoms for known in self._atoms.values())
+            self._atoms[place] = _Atoms(day, self.seen(region, day).sharing(others))
+        return self._atoms[place].atoms
+
+    def seen(self, region: RegionId, day: Day) -> DayAtoms:
+        rosters = (roster for roster in self._registry.rosters() if roster.region == region)
+        return DayAtoms.of(day, (meter for roster in rosters for meter in roster.by_meter))
 
     def _cycle(self, region: RegionId, cycle: CycleMinutes) -> _Cycle:
         known = self._cycles.setdefault((region, cycle), _Cycle())
@@ -77,12 +81,6 @@ class BillMemory:
         registered = Registered(*self._registry.tariff(statement.tariff))
         rosters = [self._registry.roster_named(statement.roster_digest)]
         return Bills(statement, registered, rosters, self._registry.key(statement.key_id))
-
-    def _atoms_of(self, region: RegionId, day: Day) -> AtomSets:
-        rosters = (roster for roster in self._registry.rosters() if roster.region == region)
-        atoms = day.atoms_with(meter for roster in rosters for meter in roster.by_meter)
-        present = (atom.present for atom in atoms if atom.present)
-        return shared(present, (meters for known in self._atoms.values() for meters in known.meters))
 
 
 @dataclass(frozen=True)
@@ -105,11 +103,13 @@ class Recollection:
         """See `Memory`."""
         return billed_in(self._books.values(), channel)
 
-    def atoms(self, channel: Channel, windows: range) -> AtomSets:
+    def day(self, channel: Channel, window: Window) -> DayAtoms:
         """See `Memory`."""
-        return frozenset[frozenset[MeterId]]().union(
-            *(self.memory.atoms(self.region, channel, window) for window in windows)
-        )
+        return self.memory.day(self.region, channel, window)
+
+    def seen(self, day: Day) -> DayAtoms:
+        """See `Memory`."""
+        return self.memory.seen(self.region, day)
 
     def pin(self, place: Place) -> Pin | None:
         """See `Memory`. A segment is of one cycle."""

@@ -157,7 +157,7 @@ class Half:
         before = self._days.at(statement.channel, statement.window)
         measures = self._measures(statement)
         after = permit_total(statement, roster, key, before, measures, largest_group)
-        self.bills.check_total(statement, before.day, after.day)
+        self.bills.check_total(statement, after.day)
         return roster, statement.members_in(roster)
 
     def intend(self, statement: TotalStatement, encoded: bytes) -> None:

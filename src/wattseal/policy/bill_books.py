@@ -29,9 +29,3 @@ def billed_in(cycles: Iterable[Books], channel: Channel) -> Set[MeterId]:
     """See `Memory.billed`."""
     each = [books[channel].keys() for books in cycles if channel in books]
     return each[0] if len(each) == 1 else frozenset[MeterId]().union(*each)
-
-
-def shared(atoms: Iterable[frozenset[MeterId]], known: Iterable[frozenset[MeterId]]) -> frozenset[frozenset[MeterId]]:
-    """Atoms that are known already from other days as the same objects: they are large, and compared for each bill."""
-    same = {meters: meters for meters in known}
-    return frozenset(same.get(meters, meters) for meters in atoms)

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from wattseal.policy.bill_atoms import DayAtoms, groups_of, windows_of
 from wattseal.policy.bill_pins import Pin, Place, check_pins
 from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Opaque, Source, Span
 from wattseal.policy.sets import Day
@@ -57,8 +58,15 @@ class Memory(Protocol):
     def billed(self, channel: Channel) -> Set[MeterId]:
         """Meters that have such books."""
 
-    def atoms(self, channel: Channel, windows: range) -> Iterable[frozenset[MeterId]]:
-        """Meters that no granted total tells apart, of every day among `windows`."""
+    @property
+    def cycles(self) -> Mapping[CycleMinutes, object]:
+        """The cycles that hang together with what is asked."""
+
+    def day(self, channel: Channel, window: Window) -> DayAtoms:
+        """As totals were granted."""
+
+    def seen(self, day: Day) -> DayAtoms:
+        """As a total that is asked would make it."""
 
     def pin(self, place: Place) -> Pin | None:
         """By which number the reports of that place are billed; None: not yet."""
@@ -277,15 +285,19 @@ def permit_bills(bills: Bills, memory: Memory, rules: BillRules) -> list[Asked]:
     return asked
 
 
-def check_atoms(before: Day, after: Day, channel: Channel, memory: Memory, rules: BillRules) -> None:
-    """What bills told must stay hidden in each atom that a total makes. Raises ShareTooLarge, which names no meter.
+def check_atoms(channel: Channel, window: Window, after: Day, memory: Memory, rules: BillRules) -> None:
+    """What bills told must stay hidden in each group that a total makes. Raises ShareTooLarge, which names no meter.
 
-    To be asked before the total is granted: `before` and `after` are its day without and with it. `memory` is asked for
-    books, of the cycles that hang together with that day at least. What was released decides alone: a later bill is
-    looked at beside these atoms when it is asked.
+    To be asked before the total is granted: `after` is its day with it. `memory` is of the cycles that hang together
+    with that day. What was released decides alone: a later bill is looked at beside these groups when it is asked.
     """
-    for atom in after.atoms_since(before):
-        rules.check_neighbors(Neighbors.of(Held.of(memory.books(meter, channel).values()) for meter in atom.present))
+    known = {Window(day): memory.day(channel, Window(day)) for day in windows_of(memory.cycles)}
+    if not known:
+        return
+    seen = memory.seen(after)
+    new = groups_of({**known, window: seen}.values()) - groups_of(known.values())
+    for group in new | (seen.counted - known[window].counted):
+        rules.check_neighbors(Neighbors.of(Held.of(memory.books(meter, channel).values()) for meter in group))
 
 
 def _check_disjoint(books: Mapping[CycleMinutes, BillBook], cycle: CycleMinutes) -> None:
@@ -300,7 +312,7 @@ def _check_neighbors(
     memory: Memory,
     rules: BillRules,
 ) -> None:
-    """In every atom that a billed meter is in.
+    """In every group that a billed meter is in.
 
     Of neighbors under the same tariff, what it may tell of them counts as told. Those under another are counted by what
     was released: a later bill of theirs that would break this is refused then.
@@ -315,7 +327,8 @@ def _check_neighbors(
         return held(tuple(books.values()), of_tariff if meter in alike else NOTHING)
 
     billed = memory.billed(channel)
-    for atom in memory.atoms(channel, bills.windows):
+    days = windows_of([*memory.cycles, bills.minutes])
+    for atom in groups_of(memory.day(channel, Window(day)) for day in days):
         if atom.isdisjoint(changes):
             continue
         known = atom & billed

@@ -143,17 +143,6 @@ class Day:
         wanted[_NO_ATOM] = False
         return self._atoms(np.flatnonzero(wanted[self._atom_of]))
 
-    def atoms_since(self, before: "Day") -> list[Atom]:
-        """Those whose counted meters were no atom's in `before`, which is this day with fewer grants."""
-        counted = np.flatnonzero(self._numbers >= 0)
-        known = before.knowing(self.index)
-        old, new = known._atom_of[counted], self._atom_of[counted]
-        # Its atom can only have been cut since: if as many are counted in it, it is the same.
-        unlike = (old == _NO_ATOM) | (known.sizes.present[old] != self.sizes.present[new])
-        chosen = np.zeros(len(self.sizes.active), dtype=np.bool_)
-        chosen[new[unlike]] = True
-        return self._atoms(np.flatnonzero(chosen[self._atom_of]))
-
     @cached_property
     def sizes(self) -> _Sizes:
         """By atom; the first entry is of no atom."""
