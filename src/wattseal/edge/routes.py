@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
 from wattseal.edge.registry import Registry
+from wattseal.edge.serving import keep_for_good
 from wattseal.protocol.codec import Message, canonical_json, to_base64
 from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
 from wattseal.protocol.roster import SignedRoster
@@ -62,6 +63,7 @@ def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> Non
         """Install a countersigned roster. Body: SignedRoster."""
         body = await read_body(request, ROSTER_LIMIT)
         roster = await run_in_threadpool(lambda: registry.install_roster(SignedRoster.parse(body)))
+        keep_for_good()
         return json_response({"region": roster.region, "effective": window_date(roster.effective).isoformat()})
 
     @app.post("/v1/tariffs", dependencies=operator)

@@ -91,6 +91,9 @@ class Header:
         return fixed + b"".join(_RUN.pack(*run) for run in self.flags)
 
 
+_KINDS = frozenset(int(kind) for kind in Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A decoded report; `body` is the exact bytes, which are what is stored, compared and archived."""
@@ -128,7 +131,7 @@ def decode_report(body: bytes) -> Report:
     )
     if version != VERSION:
         raise MalformedMessage(f"report version {version} is not known")
-    if kind not in Kind.__members__.values():
+    if kind not in _KINDS:
         raise MalformedMessage(f"report kind {kind} is not known")
     if number > MAX_NUMBER:
         raise MalformedMessage(f"report number {number} is above {MAX_NUMBER}")
