@@ -83,7 +83,7 @@ async def _fill(parts: Parts, tokens: dict[Scope, str]) -> None:
             await post(Scope.OPERATOR, f"{window}/close", b"")
             question = TotalQuestion(purpose="research", region=REGION, cohort=CohortId("town"), window=day)
             await post(Scope.COLLECTOR, "/v1/totals", question.to_bytes())
-        await post(Scope.COLLECTOR, "/v1/bills", _bill_question().to_bytes())
+        await post(Scope.BILLING, "/v1/bills", _bill_question().to_bytes())
         for day in DAYS[:-1]:
             window = f"/v1/regions/{REGION}/windows/{window_date(day)}"
             await post(Scope.OPERATOR, f"{window}/archive", b"")

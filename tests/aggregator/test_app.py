@@ -71,11 +71,11 @@ async def served(directory: Path) -> AsyncIterator[dict[Scope, httpx.AsyncClient
 async def test_from_an_upload_to_a_bill(tmp_path: Path) -> None:
     """What is missing is told as a problem; afterwards the same bytes come every time."""
     async with served(tmp_path) as clients:
-        missing = await clients[Scope.COLLECTOR].post("/v1/bills", content=QUESTION.to_bytes())
+        missing = await clients[Scope.BILLING].post("/v1/bills", content=QUESTION.to_bytes())
         assert (missing.status_code, missing.json()["type"]) == (403, "urn:wattseal:problem:nobody-reported")
         uploaded = await clients[Scope.FLEET].post("/v1/reports", content=frame([cycle_report()]))
         assert uploaded.json() == {"reports": [{"status": "accepted"}]}
-        answers = [await clients[Scope.COLLECTOR].post("/v1/bills", content=QUESTION.to_bytes()) for _ in range(2)]
+        answers = [await clients[Scope.BILLING].post("/v1/bills", content=QUESTION.to_bytes()) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].content == answers[1].content
     statement = BillAnswer.from_bytes(answers[0].content).approval.opened(operator("aggregator").verify_key.encode())

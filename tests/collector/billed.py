@@ -238,7 +238,8 @@ def deployed(roles: Roles, directory: Path) -> Iterator[Path]:
     for made in (places.tokens, places.collector):
         private_directory(made)
     for role in Role:
-        write_private(places.tokens / f"{role}.{Scope.COLLECTOR}", b"token")
+        for scope in (Scope.COLLECTOR, Scope.BILLING):
+            write_private(places.tokens / f"{role}.{scope}", b"token")
     write_private(places.trust, TRUST.to_bytes())
     with served(roles.app()) as url:
         urls = dict.fromkeys(("aggregator", "decryptor", "unblinder"), url)

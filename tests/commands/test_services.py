@@ -210,6 +210,8 @@ def test_tokens(up: Up) -> None:
     for url, role, path, scope in (
         (places.urls().aggregator, Role.AGGREGATOR, "/v1/reports", Scope.FLEET),
         (places.urls().aggregator, Role.AGGREGATOR, "/v1/totals", Scope.COLLECTOR),
+        (places.urls().aggregator, Role.AGGREGATOR, "/v1/bills", Scope.BILLING),
+        (places.urls().decryptor, Role.DECRYPTOR, "/v1/bill-releases", Scope.BILLING),
         (places.urls().aggregator, Role.AGGREGATOR, "/v1/rosters", Scope.OPERATOR),
         (places.urls().aggregator, Role.AGGREGATOR, "/v1/keys", Scope.OPERATOR),
         (places.urls().aggregator, Role.AGGREGATOR, f"/v1/regions/region-1/windows/{DAY}/close", Scope.OPERATOR),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from fastapi import Request
 
-from wattseal.edge.access import Scope, Tokens
+from wattseal.edge.access import DAYS, Holder, Scope, Tokens, add_token, holders_in, revoke_token
 from wattseal.edge.private_files import write_private
-from wattseal.protocol.errors import Forbidden, Unauthorized, UsageError
+from wattseal.policy.limits import Asker
+from wattseal.protocol.errors import Forbidden, TokenExpired, Unauthorized, UsageError
 
 
 @pytest.fixture
@@ -32,9 +33,9 @@ def test_one_token_a_scope(path: Path) -> None:
 
 def test_only_hashes_are_kept(path: Path) -> None:
     tokens = Tokens.create(path)
-    assert json.loads(path.read_bytes()) == {
-        hashlib.sha256(token.encode()).hexdigest(): scope for scope, token in tokens.items()
-    }
+    kept = {holder.token_digest: holder.scopes for holder in holders_in(path)}
+    assert kept == {hashlib.sha256(token.encode()).digest(): (scope,) for scope, token in tokens.items()}
+    assert not any(token.encode() in path.read_bytes() for token in tokens.values())
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -67,7 +68,7 @@ def test_a_token_that_is_not_known(path: Path, change: str) -> None:
 def test_the_stored_hash_is_no_token(path: Path) -> None:
     Tokens.create(path)
     with pytest.raises(Unauthorized):
-        Tokens.load(path).require(next(iter(json.loads(path.read_bytes()))), Scope.COLLECTOR)
+        Tokens.load(path).require(json.loads(path.read_bytes())["holders"][0]["token_digest"], Scope.COLLECTOR)
 
 
 @pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER"])
@@ -87,7 +88,7 @@ def test_a_header_that_is_no_bearer(path: Path, header: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[1]", b'{"zz": "fleet"}', b'{"00": "admin"}', b'{"00": ["fleet"]}', b"\xff"]
+    "content", [b"", b"[1]", b'{"00":"fleet"}', b'{"holders":[{}],"version":1}', b'{"holders":[],"version":2}', b"\xff"]
 )
 def test_a_file_that_holds_no_tokens(path: Path, content: bytes) -> None:
     write_private(path, content)
@@ -100,3 +101,43 @@ def test_a_file_that_others_can_read(path: Path) -> None:
     path.chmod(0o640)
     with pytest.raises(UsageError, match="can be read by others"):
         Tokens.load(path)
+
+
+def holder(name: str, *scopes: Scope, expires: int = 2**40) -> Holder:
+    return Holder(name=name, scopes=scopes, token_digest=bytes(32), expires=expires)
+
+
+def test_a_token_has_an_end(path: Path) -> None:
+    token = Tokens.create(path, lambda: 1_000.0)[Scope.COLLECTOR]
+    end = 1_000 + DAYS * 86_400
+    Tokens.load(path, lambda: end - 1.0).require(token, Scope.COLLECTOR)
+    with pytest.raises(TokenExpired):
+        Tokens.load(path, lambda: float(end)).require(token, Scope.COLLECTOR)
+
+
+def test_an_expired_token_says_nothing_of_scopes(path: Path) -> None:
+    Tokens.create(path)
+    token = add_token(path, holder("university", Scope.COLLECTOR, expires=1))
+    with pytest.raises(TokenExpired):
+        Tokens.load(path).require(token, Scope.OPERATOR)
+
+
+def test_one_that_is_added_or_revoked_counts_at_once(path: Path) -> None:
+    Tokens.create(path)
+    loaded = Tokens.load(path)
+    token = add_token(path, holder("university", Scope.COLLECTOR, Scope.BILLING))
+    for scope in (Scope.COLLECTOR, Scope.BILLING):
+        assert loaded.require(token, scope).asker == Asker("university", frozenset({"collector", "billing"}))
+    with pytest.raises(Forbidden):
+        loaded.require(token, Scope.AUDITOR)
+    revoke_token(path, "university")
+    with pytest.raises(Unauthorized):
+        loaded.require(token, Scope.COLLECTOR)
+
+
+def test_names_are_of_one_token_each(path: Path) -> None:
+    Tokens.create(path)
+    with pytest.raises(UsageError, match="there is a token of that name"):
+        add_token(path, holder("collector", Scope.COLLECTOR))
+    with pytest.raises(UsageError, match="no token of the name university"):
+        revoke_token(path, "university")

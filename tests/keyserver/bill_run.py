@@ -31,7 +31,7 @@ from wattseal.cryptosystems.pads.derive import Root
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
-from wattseal.edge.access import Scope, Tokens
+from wattseal.edge.access import Holder, Scope, Tokens
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills_decryptor import BillsReleased
 from wattseal.keyserver.decryptor import DecryptorService
@@ -39,6 +39,7 @@ from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Period, Vault
+from wattseal.policy.limits import Asker
 from wattseal.protocol.billing import (
     BillAnswer,
     BillPadGrant,
@@ -76,7 +77,17 @@ LAYOUT = DEFAULT_LAYOUTS[60].layout_id
 KEY = KeyNotice(key_id=1, suite=int(Suite.MASKING), public_key=b"", first_window=FIRST, last_window=Window(FIRST + 365))
 BASIC, OTHER = packaged("E-1"), packaged("E-TOU-D")
 TOKEN = "the token of a collector"
-TOKENS = Tokens({hashlib.sha256(TOKEN.encode()).hexdigest(): Scope.COLLECTOR})
+ASKER = Asker("collector", frozenset({"collector", "billing"}))
+TOKENS = Tokens(
+    [
+        Holder(
+            name=ASKER.name,
+            scopes=(Scope.COLLECTOR, Scope.BILLING),
+            token_digest=hashlib.sha256(TOKEN.encode()).digest(),
+            expires=1 << 62,
+        )
+    ]
+)
 POLICY = flat(4)
 ROOTS: dict[HalfRole, Root] = {
     Role.DECRYPTOR: Root(Secret(b"d" * 32), KEY.key_id),
@@ -265,7 +276,7 @@ class Run:
 
     def ask(self, answer: BillAnswer, seen: tuple[SignedHead, ...] = ()) -> BillsReleased:
         request = BillReleaseRequest(answer=answer, unblinder_token=TOKEN, seen=seen)
-        return self.service.bills.release(request)
+        return self.service.bills.release(request, ASKER)
 
     def release(self, statement: BillStatement, numbers: Numbers | None = None) -> list[BillResult]:
         return list(opened(self.ask(self.answer(statement, numbers))).results)

@@ -11,10 +11,12 @@ import typer
 
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.command import log_to_stderr, run_role
+from wattseal.edge.token_verbs import cli as tokens
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import RegionId, checked_id
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+cli.add_typer(tokens, name="token")
 
 SEGMENTS, ARCHIVE = "segments", "archive"
 """Directories within a home, which all workers on it share."""

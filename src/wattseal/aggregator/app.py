@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
 from wattseal.aggregator.windows import Closing
 from wattseal.cryptosystems.backend import Backend
-from wattseal.edge.access import Scope, Tokens
+from wattseal.edge.access import Holder, Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, read_body
 from wattseal.edge.openapi import describe
 from wattseal.edge.problems import install_problem_handlers
@@ -35,7 +35,9 @@ from wattseal.edge.routes import (
     json_response,
     scoped,
 )
+from wattseal.edge.turnstile import Turnstile
 from wattseal.policy.levels import Levels
+from wattseal.policy.limits import check_asker
 from wattseal.policy.pack import Policy
 from wattseal.protocol.billing import BillQuestion, RouteQuestion
 from wattseal.protocol.codec import Message, to_base64
@@ -163,44 +165,62 @@ def _operator_routes(app: FastAPI, parts: Parts) -> None:
 
 
 def _collector_routes(app: FastAPI, parts: Parts) -> None:
-    collector = scoped(parts.tokens, Scope.COLLECTOR)
+    turnstile = Turnstile(parts.clock)
 
-    @app.post("/v1/totals", dependencies=collector)
+    def turn(holder: Holder, purpose: str) -> AbstractAsyncContextManager[None]:
+        """Before any ciphertext is looked for. Raises PurposeNotPermitted; when entered BudgetSpent, Busy."""
+        rule = check_asker(parts.policy, purpose, holder.asker)
+        return turnstile.turn(holder, purpose, rule.questions_per_token_day)
+
+    @app.post("/v1/totals")
     async def total(request: Request) -> Response:
         """An encrypted total with its statement, signed. Body: TotalQuestion."""
+        holder = parts.tokens.require_bearer(request, Scope.COLLECTOR)
         question = TotalQuestion.parse(await read_body(request, JSON_LIMIT))
-        return Response(await _running(app).totals.answer(question), media_type=JSON)
+        async with turn(holder, question.purpose):
+            return Response(await _running(app).totals.answer(question), media_type=JSON)
 
-    @app.post("/v1/explanations", dependencies=collector)
+    @app.post("/v1/explanations")
     async def explanation(request: Request) -> Response:
         """Which rule would decide a question about a total, by what is known here. Body: TotalQuestion."""
+        holder = parts.tokens.require_bearer(request, Scope.COLLECTOR, Scope.AUDITOR)
         question = TotalQuestion.parse(await read_body(request, JSON_LIMIT))
-        return json_response(await _running(app).totals.explain(question))
+        async with turnstile.turn(holder, question.purpose, holder.questions_per_day):
+            return json_response(await _running(app).totals.explain(question))
 
-    @app.post("/v1/bills", dependencies=collector)
+    @app.post("/v1/bills")
     async def bills(request: Request) -> Response:
         """Encrypted results of meters' billing cycles with their statement, signed. Body: BillQuestion."""
+        holder = parts.tokens.require_bearer(request, Scope.BILLING)
         question = BillQuestion.parse(await read_body(request, JSON_LIMIT))
-        return Response(await _running(app).billing.answer(question), media_type=JSON)
+        async with turn(holder, question.purpose):
+            return Response(await _running(app).billing.answer(question), media_type=JSON)
 
-    @app.post("/v1/billing-routes", dependencies=collector)
+    _listing_routes(app, parts)
+
+
+def _listing_routes(app: FastAPI, parts: Parts) -> None:
+    """What is known here of rosters, tariffs and windows: nothing that was read."""
+    anyone = scoped(parts.tokens, Scope.COLLECTOR, Scope.BILLING, Scope.AUDITOR)
+
+    @app.post("/v1/billing-routes", dependencies=scoped(parts.tokens, Scope.BILLING))
     async def route(request: Request) -> Response:
         """Who is on a billing route, and whether their reports are there. Body: RouteQuestion; answer: RouteMeters."""
         question = RouteQuestion.parse(await read_body(request, JSON_LIMIT))
         return Response((await _running(app).billing.route(question)).to_bytes(), media_type=JSON)
 
-    @app.get("/v1/tariffs", dependencies=collector)
+    @app.get("/v1/tariffs", dependencies=anyone)
     async def tariffs() -> Response:
         """The tariffs that are registered here, by name, then revision."""
         known = parts.registry
         return json_response([_registered(known.tariff(tariff.fingerprint)) for tariff in known.tariffs()])
 
-    @app.get("/v1/regions", dependencies=collector)
+    @app.get("/v1/regions", dependencies=anyone)
     async def regions() -> Response:
         """The rosters known here: intervals, cohorts and how many meters each has."""
         return json_response([_described(roster) for roster in parts.registry.rosters()])
 
-    @app.get("/v1/regions/{region}/windows", dependencies=collector)
+    @app.get("/v1/regions/{region}/windows", dependencies=anyone)
     async def windows(region: str) -> Response:
         """Windows that have reports, with their state and counts."""
         store = _running(app).store

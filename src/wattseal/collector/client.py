@@ -65,11 +65,29 @@ class Tokens(NamedTuple):
     unblinder: str
 
 
+class _Services(NamedTuple):
+    """All three, under one set of tokens."""
+
+    aggregator: RoleClient
+    decryptor: RoleClient
+    unblinder: RoleClient
+    unblinder_token: str
+
+    @classmethod
+    def of(cls, urls: Iterable[str], tokens: Tokens) -> Self:
+        aggregator, decryptor, unblinder = (RoleClient(url, token) for url, token in zip(urls, tokens, strict=True))
+        return cls(aggregator, decryptor, unblinder, tokens.unblinder)
+
+    def close(self) -> None:
+        for service in (self.aggregator, self.decryptor, self.unblinder):
+            service.close()
+
+
 class Client:
     """A collector of one deployment.
 
     `heads_file` keeps the latest ledger heads that releases carried; showing them at the next request is what lets
-    a half notice that its ledger was rolled back.
+    a half notice that its ledger was rolled back. Bills are asked for with the tokens `billing`, if there are any.
     """
 
     def __init__(
@@ -80,11 +98,11 @@ class Client:
         tokens: Tokens,
         trust: TrustAnchors,
         heads_file: Path,
+        billing: Tokens | None = None,
     ) -> None:
-        self._aggregator = RoleClient(aggregator_url, tokens.aggregator)
-        self._decryptor = RoleClient(decryptor_url, tokens.decryptor)
-        self._unblinder = RoleClient(unblinder_url, tokens.unblinder)
-        self._unblinder_token = tokens.unblinder
+        urls = (aggregator_url, decryptor_url, unblinder_url)
+        self._totals = _Services.of(urls, tokens)
+        self._bills = self._totals if billing is None else _Services.of(urls, billing)
         self._trust = trust
         self._heads_file = heads_file
 
@@ -94,19 +112,21 @@ class Client:
         places = Places(directory)
         urls = places.urls()
         roles = (Role.AGGREGATOR, Role.DECRYPTOR, Role.UNBLINDER)
-        tokens = Tokens(*(places.token(role, Scope.COLLECTOR) for role in roles))
-        return cls(*urls, tokens, places.trust_anchors(), places.collector / "heads.json")
+        tokens, billing = (
+            Tokens(*(places.token(role, scope) for role in roles)) for scope in (Scope.COLLECTOR, Scope.BILLING)
+        )
+        return cls(*urls, tokens, places.trust_anchors(), places.collector / "heads.json", billing)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for service in (self._aggregator, self._decryptor, self._unblinder):
-            service.close()
+        for services in (self._totals, self._bills):
+            services.close()
 
     def regions(self) -> list[dict[str, object]]:
         """Rosters in force: region, effective date, interval_minutes, meters of each cohort by channel."""
-        regions: list[dict[str, object]] = json.loads(self._aggregator.get("/v1/regions"))
+        regions: list[dict[str, object]] = json.loads(self._totals.aggregator.get("/v1/regions"))
         return regions
 
     def total(
@@ -133,7 +153,7 @@ class Client:
 
     def answer(self, question: TotalQuestion) -> Answer:
         """The aggregator's signed answer, checked to be about the question."""
-        answer = Answer.parse(self._aggregator.post("/v1/totals", question))
+        answer = Answer.parse(self._totals.aggregator.post("/v1/totals", question))
         statement = answer.approval.opened(self._trust.aggregator)
         if _asked_of_total(statement) != _asked_of_total(question):
             raise Contradiction("the aggregator answered another question")
@@ -142,12 +162,12 @@ class Client:
     def release(self, answer: Answer) -> Release:
         """Have an answer opened, and check the release against it. Raises LedgerBehind if a half was rolled back."""
         seen = self._shown()
-        request = ReleaseRequest(answer=answer, unblinder_token=self._unblinder_token, seen=seen)
-        return self._checked(Release, self._decryptor.post("/v1/releases", request), answer.statement)
+        request = ReleaseRequest(answer=answer, unblinder_token=self._totals.unblinder_token, seen=seen)
+        return self._checked(Release, self._totals.decryptor.post("/v1/releases", request), answer.statement)
 
     def explain(self, question: TotalQuestion) -> dict[str, object]:
         """Which rule would decide, as far as the aggregator knows. Raises what refuses before any rule of a pack."""
-        explanation: dict[str, object] = json.loads(self._aggregator.post("/v1/explanations", question))
+        explanation: dict[str, object] = json.loads(self._totals.aggregator.post("/v1/explanations", question))
         return explanation
 
     def tariffs(self) -> list[dict[str, str]]:
@@ -166,7 +186,7 @@ class Client:
 
     def _listed(self, kind: TypeAdapter[T], path: str) -> T:
         try:
-            return kind.validate_json(self._aggregator.get(path))
+            return kind.validate_json(self._bills.aggregator.get(path))
         except ValidationError as error:
             raise MalformedMessage(f"{path}: {first_fault(error)}") from None
 
@@ -228,11 +248,11 @@ class Client:
 
     def route(self, question: RouteQuestion) -> RouteMeters:
         """Who is on a billing route, and who reported: the aggregator's word, which nobody else gives."""
-        return RouteMeters.parse(self._aggregator.post("/v1/billing-routes", question))
+        return RouteMeters.parse(self._bills.aggregator.post("/v1/billing-routes", question))
 
     def bill_answer(self, question: BillQuestion) -> BillAnswer:
         """The aggregator's signed answer, checked to be about the question: these meters, and all of them."""
-        answer = BillAnswer.parse(self._aggregator.post("/v1/bills", question))
+        answer = BillAnswer.parse(self._bills.aggregator.post("/v1/bills", question))
         statement = answer.approval.opened(self._trust.aggregator)
         if _asked(statement) != _asked(question):
             raise Contradiction("the aggregator answered another question")
@@ -247,8 +267,8 @@ class Client:
     def bill_release(self, answer: BillAnswer) -> BillRelease:
         """As `release`, for bills. Whether each result is there is seen by `bills.settled`, which has the tariff."""
         seen = self._shown()
-        request = BillReleaseRequest(answer=answer, unblinder_token=self._unblinder_token, seen=seen)
-        release = self._checked(BillRelease, self._decryptor.post("/v1/bill-releases", request), answer.statement)
+        request = BillReleaseRequest(answer=answer, unblinder_token=self._bills.unblinder_token, seen=seen)
+        release = self._checked(BillRelease, self._bills.decryptor.post("/v1/bill-releases", request), answer.statement)
         if release.flagged != answer.flagged:
             raise Contradiction("the decryptor changed what the aggregator said of flagged intervals")
         return release
@@ -257,7 +277,7 @@ class Client:
         """The heads to send along. The unblinder gets them first: the decryptor could keep its rollback from it."""
         seen = self._seen()
         if seen:
-            self._unblinder.post("/v1/heads", SeenHeads(heads=seen))
+            self._totals.unblinder.post("/v1/heads", SeenHeads(heads=seen))
         return seen
 
     def _checked(self, kind: type[R], envelope: bytes, statement: bytes) -> R:

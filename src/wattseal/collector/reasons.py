@@ -13,6 +13,7 @@ REASONS: Final = {
     "unknown-subject": "There is no such region, group, meter, day or key.",
     "contradiction": "It contradicts what was installed or asked before under the same name.",
     "unauthorized": "Whoever asked showed no access token, or one that is not known.",
+    "token-expired": "The access token of whoever asked has come to its end.",
     "forbidden": "Whoever asked is known, but has no right to ask this: the right belongs to another role.",
     "refused": "The privacy rules do not permit it.",
     "purpose-not-permitted": "The stated purpose is not among those that the policy permits.",
@@ -39,6 +40,8 @@ REASONS: Final = {
     "unavailable": "The role that was asked could not answer now; nothing was lost.",
     "store-unavailable": "The store of reports could not be reached; nothing was lost.",
     "peer-unavailable": "Another role could not be reached; nothing was lost.",
+    "busy": "Too many questions of this token are waiting already.",
+    "budget-spent": "This token has asked as much today as it, or the purpose, may.",
     "ledger-behind": "A ledger is older than what others have seen of it, as after a rollback; it stops until an "
     "operator has looked.",
     "usage": "The command, or a file that it names, was not usable as given.",

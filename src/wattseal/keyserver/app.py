@@ -1,5 +1,6 @@
 """The halves over HTTP: thin routes around `DecryptorService` and `UnblinderService`."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
@@ -8,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from prometheus_client import Counter
 
 from wattseal import __version__
-from wattseal.edge.access import Scope
+from wattseal.edge.access import Holder, Scope
 from wattseal.edge.bodies import JSON_LIMIT, read_body
 from wattseal.edge.client import RoleClient
 from wattseal.edge.openapi import describe
@@ -21,16 +22,18 @@ from wattseal.edge.routes import (
     json_response,
     scoped,
 )
+from wattseal.edge.turnstile import Turnstile
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.periods import KeyPeriods
 from wattseal.keyserver.unblinder import UnblinderService
-from wattseal.protocol.billing import BillReleaseRequest
+from wattseal.protocol.billing import BillReleaseRequest, BillStatement
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import VerificationRefused
 from wattseal.protocol.keys import EnrolmentRequest, NextPeriod
 from wattseal.protocol.release import ReleaseRequest, SeenHeads
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import system_clock
 
 FAILED_OPENINGS = Counter(
@@ -62,14 +65,22 @@ class RemotePads:
 
 def decryptor_app(service: DecryptorService) -> FastAPI:
     app = _half_app(service.half, "wattseal decryptor")
+    turnstile, policy = Turnstile(service.half.clock), service.half.policy
+
+    def turn(holder: Holder, statement: TotalStatement | BillStatement) -> AbstractAsyncContextManager[None]:
+        """Of a purpose that the policy lacks the service will say so, and record it."""
+        rule = policy.purposes.get(statement.purpose)
+        most = holder.questions_per_day if rule is None else rule.questions_per_token_day
+        return turnstile.turn(holder, statement.purpose, most)
 
     @app.post("/v1/releases")
     async def release(request: Request) -> Response:
         """Open what a signed answer states. Body: ReleaseRequest; answer: a signed Release."""
-        service.half.tokens.require_bearer(request, Scope.COLLECTOR)
+        holder = service.half.tokens.require_bearer(request, Scope.COLLECTOR)
         asked = ReleaseRequest.parse(await read_body(request, JSON_LIMIT))
         try:
-            return Response(await run_in_threadpool(service.release, asked), media_type=JSON)
+            async with turn(holder, TotalStatement.from_bytes(asked.answer.statement)):
+                return Response(await run_in_threadpool(service.release, asked, holder.asker), media_type=JSON)
         except VerificationRefused:
             FAILED_OPENINGS.inc()
             raise
@@ -77,9 +88,10 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
     @app.post("/v1/bill-releases")
     async def release_bills(request: Request) -> Response:
         """Open the bills that a signed answer states. Body: BillReleaseRequest; answer: a signed BillRelease."""
-        service.half.tokens.require_bearer(request, Scope.COLLECTOR)
+        holder = service.half.tokens.require_bearer(request, Scope.BILLING)
         asked = BillReleaseRequest.parse(await read_body(request, JSON_LIMIT))
-        released = await run_in_threadpool(service.bills.release, asked)
+        async with turn(holder, BillStatement.from_bytes(asked.answer.statement)):
+            released = await run_in_threadpool(service.bills.release, asked, holder.asker)
         FAILED_OPENINGS.inc(released.failed)
         return Response(released.body, media_type=JSON)
 
@@ -123,7 +135,7 @@ def _half_app(half: Half, title: str) -> FastAPI:
         """The key notices installed here, each signed by the decryptor."""
         return json_response([notice.model_dump(mode="json") for notice in half.registry.notices()])
 
-    @app.post("/v1/heads", dependencies=scoped(half.tokens, Scope.COLLECTOR))
+    @app.post("/v1/heads", dependencies=scoped(half.tokens, Scope.COLLECTOR, Scope.BILLING))
     async def heads(request: Request) -> Response:
         """Show this half the heads that a collector knows, past the other half. Body: SeenHeads."""
         seen = SeenHeads.parse(await read_body(request, JSON_LIMIT))

@@ -12,6 +12,7 @@ from wattseal.keyserver.bills import Batch, batches_of
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS, Ledger
 from wattseal.policy.bill_questions import Bills
+from wattseal.policy.limits import Asker, check_asker
 from wattseal.protocol.billing import (
     BillPadGrant,
     BillPadRequest,
@@ -70,7 +71,7 @@ class BillDecryptorService:
         self._half = half
         self._pads = pads
 
-    def release(self, request: BillReleaseRequest) -> BillsReleased:
+    def release(self, request: BillReleaseRequest, asker: Asker) -> BillsReleased:
         """The same statement again gets the same bytes.
 
         An item that fails to open, for whatever cause, is answered as not opened, and so is every item that has failed
@@ -80,6 +81,8 @@ class BillDecryptorService:
         half = self._half
         statement = request.answer.approval.opened(half.trust.aggregator)
         half.compare_heads(request.seen)
+        with half.recording(statement):
+            check_asker(half.policy, statement.purpose, asker)
         digest = statement.fingerprint
         # A finished release waits for nobody.
         return self._finished(statement, digest) or self._release(request, statement, digest)

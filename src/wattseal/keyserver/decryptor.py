@@ -11,6 +11,7 @@ from wattseal.keyserver.days import Histogram, opened_sets
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
+from wattseal.policy.limits import Asker, check_asker
 from wattseal.protocol.errors import (
     AttemptsExhausted,
     DominatedGroup,
@@ -53,27 +54,21 @@ class DecryptorService:
         self._pads = pads
         self._opened = opened_sets(half.ledger, half.levels)
 
-    def release(self, request: ReleaseRequest) -> bytes:
+    def release(self, request: ReleaseRequest, asker: Asker) -> bytes:
         """Bytes of a signed Release; the same statement again gets the same bytes.
 
         Raises Rejected before anything is recorded, Refused after recording it, PeerUnavailable, LedgerBehind.
         """
         statement = request.answer.approval.opened(self.half.trust.aggregator)
         self.half.compare_heads(request.seen)
+        with self.half.recording(statement):
+            check_asker(self.half.policy, statement.purpose, asker)
         # A finished release waits for nobody.
-        return self._finished(statement) or self._release(request, statement)
-
-    def _finished(self, statement: TotalStatement) -> bytes | None:
-        """Under another policy than now, maybe: then what that one does not know is not told again."""
-        done = self.half.ledger.release(statement.digest())
-        if done is not None:
-            with self.half.recording(statement):
-                self.half.policy.check_purpose(statement.purpose)
-        return done
+        return self.half.ledger.release(statement.digest()) or self._release(request, statement)
 
     def _release(self, request: ReleaseRequest, statement: TotalStatement) -> bytes:
         with self.half.one_at_a_time:
-            done = self._finished(statement)
+            done = self.half.ledger.release(statement.digest())
             if done is not None:
                 return done
             with self.half.recording(statement):

@@ -67,7 +67,7 @@ class Half:
         self._days = Days(ledger, registry, self.levels)
         self.bills = Billing(ledger, registry, policy, clock, self._days, vault.root)
         self.one_at_a_time = threading.Lock()
-        self._clock = clock
+        self.clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
         self._meter_key = lru_cache(maxsize=_KEYS_KEPT)(self._derive_meter_key)
         ledger.sign_with(self._signed_checkpoint)
@@ -148,7 +148,7 @@ class Half:
         """The statement's roster and members, if this half's policy and ledger permit it. Raises Refused, Rejected."""
         self.policy.check_purpose(statement.purpose)
         # Else an aggregator that is corrupt for an hour could pin every day to come.
-        if (statement.window + 1) * SECONDS_PER_DAY > self._clock():
+        if (statement.window + 1) * SECONDS_PER_DAY > self.clock():
             raise WindowNotClosed(f"window {window_date(statement.window)} is not over yet")
         roster = self.registry.roster(statement.region, statement.window)
         key = self.registry.key(statement.key_id)

@@ -7,6 +7,7 @@ from wattseal.edge.access import Scope
 from wattseal.keyserver.bills import bill_pads_of
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.schemes import labels_of, modulus_id_of, unblinder_of
+from wattseal.policy.limits import check_asker
 from wattseal.protocol.billing import BillPadGrant, BillPadRequest
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.release import PadGrant, PadRequest, SignedHead
@@ -28,11 +29,12 @@ class UnblinderService:
         """
         half = self.half
         request = envelope.opened(PadRequest, half.trust.decryptor)
-        half.tokens.require(request.token, Scope.COLLECTOR)
+        holder = half.tokens.require(request.token, Scope.COLLECTOR)
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.digest()
         with self._turn(request) as earlier:
             with half.recording(statement):
+                check_asker(half.policy, statement.purpose, holder.asker)
                 roster, members = half.permit(statement)
             half.intend(statement, request.approval.statement)
             grant = PadGrant(
@@ -48,11 +50,12 @@ class UnblinderService:
         """A signed BillPadGrant; everything else as `grant`."""
         half = self.half
         request = envelope.opened(BillPadRequest, half.trust.decryptor)
-        half.tokens.require(request.token, Scope.COLLECTOR)
+        holder = half.tokens.require(request.token, Scope.BILLING)
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.fingerprint
         with self._turn(request) as earlier:
             with half.recording(statement):
+                check_asker(half.policy, statement.purpose, holder.asker)
                 bills = half.bills.permit(statement)
             region, cycle = statement.region, bills.minutes
             half.ledger.intend_bills(digest, request.approval.statement, region, cycle, statement.purpose)

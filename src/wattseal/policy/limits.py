@@ -1,14 +1,21 @@
 """What a pack asks of one question: its purpose, its functionals, and the classes of the customers in it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from wattseal.policy.pack import Policy
+from wattseal.policy.pack import Policy, PurposeRule
 from wattseal.protocol.errors import FunctionalNotPermitted, PurposeNotPermitted
 from wattseal.protocol.roster import CustomerClass, Interval, Roster
 from wattseal.protocol.tariff.charges import Mode
 
 BEYOND_ANY_GROUP = 1 << 20
+
+
+class Asker(NamedTuple):
+    """Who asks: the name and the scopes of a token."""
+
+    name: str
+    scopes: Set[str]
 
 
 class Limits(NamedTuple):
@@ -39,6 +46,16 @@ def limits_of(policy: Policy, purpose: str, interval: Interval) -> Limits:
         {name: of_class.largest_share_percent for name, of_class in rule.classes.items()},
         rule.coverage_percent,
     )
+
+
+def check_asker(policy: Policy, purpose: str, asker: Asker) -> PurposeRule:
+    """What holds under the purpose. Raises PurposeNotPermitted for a purpose that is another's to ask for."""
+    rule = policy.check_purpose(purpose)
+    if asker.scopes.isdisjoint(rule.asked_by):
+        raise PurposeNotPermitted(f"purpose {purpose} is for tokens of scope {' or '.join(rule.asked_by)}")
+    if rule.recipients and asker.name not in rule.recipients:
+        raise PurposeNotPermitted(f"purpose {purpose} is for other recipients")
+    return rule
 
 
 def check_classes(policy: Policy, purpose: str, classes: Iterable[CustomerClass]) -> None:

@@ -10,6 +10,7 @@ WattsealError
 │   ├── UnknownSubject        no such region, cohort, meter, window, key or page
 │   └── Contradiction         differs from what was installed before under the same name
 ├── Unauthorized              no token, or one that this role does not know
+│   └── TokenExpired
 ├── Forbidden                 a known token without the scope that the request needs
 ├── Refused                   well-formed, and the privacy rules say no; a log or ledger entry says why
 │   ├── PurposeNotPermitted
@@ -32,6 +33,8 @@ WattsealError
 ├── Unavailable               try again later, nothing was lost
 │   ├── StoreUnavailable
 │   ├── PeerUnavailable
+│   ├── Busy                  too many questions of one token wait
+│   ├── BudgetSpent           a token's questions of the day are asked
 │   └── LedgerBehind          this half was rolled back: it stops until an operator has looked
 ├── RemoteError               another role's problem of a type that is not known here
 └── UsageError                a person's mistake on the command line or in a file: one line, exit status 2
@@ -80,6 +83,10 @@ class Contradiction(Rejected):
 
 class Unauthorized(WattsealError):
     slug, status, title = "unauthorized", 401, "A known access token is needed"
+
+
+class TokenExpired(Unauthorized):
+    slug, title = "token-expired", "The access token has expired"
 
 
 class Forbidden(WattsealError):
@@ -168,6 +175,14 @@ class StoreUnavailable(Unavailable):
 
 class PeerUnavailable(Unavailable):
     slug = "peer-unavailable"
+
+
+class Busy(Unavailable):
+    slug, title = "busy", "Too much is waiting"
+
+
+class BudgetSpent(Unavailable):
+    slug, status, title = "budget-spent", 429, "The token has asked enough for today"
 
 
 class LedgerBehind(Unavailable):
