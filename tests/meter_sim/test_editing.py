@@ -222,6 +222,29 @@ def test_energy_that_no_estimate_explains_is_flagged_not_scaled() -> None:
     assert (wh[5], reasons[4:7]) == (100, [SUM, LINEAR, SUM])
 
 
+@pytest.mark.parametrize("resolution", [10, 100])
+@pytest.mark.parametrize(("off", "reason"), [(0, 0), (4, SUM), (-4, SUM)])
+def test_a_coarse_register_vouches_for_good_days_and_for_no_others(resolution: int, off: int, reason: int) -> None:
+    """It shows whole tens or hundreds of Wh, cut off; four of them are no rounding."""
+    rng = np.random.default_rng(resolution)
+    wh = rng.integers(100, 900, size=(50, 24))
+    begin = MONDAY * 1440
+    before = rng.integers(0, 10**6, 50)
+    shown = (before + wh.sum(axis=1)) // resolution - before // resolution + off
+    steps = RegisterSteps(
+        rows=np.arange(50),
+        starts=np.full(50, begin),
+        ends=np.full(50, begin + 1440),
+        wh=shown * resolution,
+        resolution_wh=np.full(50, resolution),
+    )
+    names = tuple(f"m{place:02d}" for place in range(50))
+    day = DayReads(MONDAY, "delivered", names, wh, np.ones(wh.shape, dtype=np.bool_), steps)
+    [(edited_day,)] = edited([(day,)], 60, LARGEST)
+    assert (edited_day.wh == wh).all()
+    assert (edited_day.reasons == reason).all()
+
+
 def test_a_gap_is_nothing_when_the_register_leaves_nothing_but_rounding() -> None:
     wh, reasons = edit(with_gaps(FLAT, range(5, 6)), [Step(0, 24, 2300 - 13)])
     assert (wh[5], flagged(reasons)) == (0, {5: LINEAR})

@@ -64,6 +64,7 @@ def test_shares_are_the_nearest_to_proportion(cells: list[tuple[int, bool]], ste
     read = np.array([[measured for _, measured in cells]])
     energies = np.array([[energy for energy, _ in cells]])
     spans = Spans(
+        resolutions_wh=np.ones(1, dtype=np.int64),
         steps_wh=np.array([step]),
         inside=np.ones_like(read),
         wh=energies * read,

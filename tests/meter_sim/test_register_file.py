@@ -59,6 +59,21 @@ def test_kwh_are_rounded_to_wh_and_channels_are_apart(tmp_path: Path) -> None:
     assert (file.reads, file.missing) == (5, 1)
 
 
+def test_what_a_register_does_not_show_is_told_by_all_of_its_reads(tmp_path: Path) -> None:
+    """By meter and channel: one that shows tenths of a kWh leaves 100 Wh open."""
+    first, second = "2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z"
+    file = opened(
+        tmp_path,
+        "time,meter,delivered_index_kwh,received_index_kwh\n"
+        f"{first},a,48123.5,7.004\n{second},a,48141.9,9\n{first},b,1000.12,3000\n{second},b,1004,4000\n",
+    )
+    found = {channel: file.steps_of_day(DAY, channel, ("a", "b")) for channel in ("delivered", "received")}
+    assert {channel: steps.resolutions_wh.tolist() for channel, steps in found.items()} == {
+        "delivered": [100, 10],
+        "received": [1, 1000],
+    }
+
+
 def test_an_index_wraps_at_ten_gwh(tmp_path: Path) -> None:
     rows = "a,2026-03-09T00:00:00Z,9999999990\na,2026-03-10T00:00:00Z,15\n"
     assert [wh for *_, wh in steps(opened(tmp_path, HEADER + rows), DAY)] == [25]

@@ -74,15 +74,16 @@ def edited(
 
 @dataclass(frozen=True)
 class _Steps:
-    """Register steps that begin in a day: rows of their meters, first interval, end, energy; one entry a step."""
+    """Register steps that begin in a day: rows of their meters, first interval, end, energy, resolution of that."""
 
     rows: _Rows
     firsts: _Rows
     ends: _Rows
     wh: Wh
+    resolutions_wh: Wh
 
     def where(self, some: Mask) -> "_Steps":
-        return _Steps(self.rows[some], self.firsts[some], self.ends[some], self.wh[some])
+        return _Steps(self.rows[some], self.firsts[some], self.ends[some], self.wh[some], self.resolutions_wh[some])
 
     def inside(self, intervals: int) -> Mask:
         """(steps, intervals)."""
@@ -157,6 +158,7 @@ class _View:
         read = np.hstack([day.read[rows] for day in days])
         return Spans(
             steps_wh=steps.wh,
+            resolutions_wh=steps.resolutions_wh,
             inside=steps.inside(2 * self.intervals),
             wh=np.hstack([day.wh[rows] for day in days]),
             read=read,
@@ -196,6 +198,7 @@ def _steps_from(view: _View) -> _Steps:
         firsts=starts // minutes,
         ends=ends // minutes,
         wh=np.concatenate([part.wh for part in parts]),
+        resolutions_wh=np.concatenate([part.resolutions_wh for part in parts]),
     ).where(on_grid & held)
 
 
@@ -204,7 +207,7 @@ def _doubtful(view: _View, steps: _Steps) -> _Steps:
     inside, days = steps.inside(2 * view.intervals), (view.now, view.after)
     sums = (np.hstack([day.wh[steps.rows] for day in days]) * inside).sum(axis=1)
     unsound = inside & ~np.hstack([day.sound[steps.rows] for day in days])
-    return steps.where(unsound.any(axis=1) | ~within_rounding(steps.wh - sums, inside))
+    return steps.where(unsound.any(axis=1) | ~within_rounding(steps.wh - sums, steps.resolutions_wh, inside))
 
 
 def _fill(view: _View) -> None:

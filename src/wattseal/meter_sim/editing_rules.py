@@ -78,13 +78,14 @@ def estimates(wh: Wh, sound: Mask, like_days: tuple[Wh, Mask], interval_minutes:
 
 @dataclass(frozen=True)
 class Spans:
-    """Intervals around register steps, one row a step, which tells the energy of those `inside`.
+    """Intervals around register steps, one row a step, which tells the energy of those `inside` to its resolution.
 
     `read` marks measured reads, `suspect` those of them above their `limits`; `steps_wh` has shape (steps,). Where
     a read is absent, the reason of its estimate is that of the gap.
     """
 
     steps_wh: Wh
+    resolutions_wh: Wh
     inside: Mask
     wh: Wh
     read: Mask
@@ -93,9 +94,9 @@ class Spans:
     estimates: Estimates
 
 
-def within_rounding(differences_wh: Wh, inside: Mask) -> Mask:
-    """Whether a step and its reads differ by rounding alone: at most half a Wh a read, and one of the register."""
-    within: Mask = 2 * np.abs(differences_wh) <= np.count_nonzero(inside, axis=1) + 2
+def within_rounding(differences_wh: Wh, resolutions_wh: Wh, inside: Mask) -> Mask:
+    """Whether a step and its reads differ by rounding alone: half a Wh a read, and what the register does not show."""
+    within: Mask = 2 * np.abs(differences_wh) <= np.count_nonzero(inside, axis=1) + 2 * resolutions_wh
     return within
 
 
@@ -133,7 +134,9 @@ def _disproved(spans: Spans) -> Mask:
     everything = (spans.wh * spans.inside).sum(axis=1)
     left = spans.steps_wh - others
     unsuspected = np.where(suspected, spans.limits, 0).sum(axis=1)
-    too_high = (everything > spans.steps_wh) & ~within_rounding(everything - spans.steps_wh, spans.inside)
+    too_high = (everything > spans.steps_wh) & ~within_rounding(
+        everything - spans.steps_wh, spans.resolutions_wh, spans.inside
+    )
     disproved: Mask = replaceable & too_high & (left >= 0) & (left <= unsuspected)
     return disproved
 
@@ -149,7 +152,7 @@ def _shares(spans: Spans, holes: Mask, largest_wh: int, *, fill_zeros: bool) -> 
         weights += holes & (weights.sum(axis=1, keepdims=True) == 0)
     rest = spans.steps_wh - (spans.wh * (spans.inside & ~holes)).sum(axis=1)
     total = weights.sum(axis=1)
-    rounding = within_rounding(rest, spans.inside)
+    rounding = within_rounding(rest, spans.resolutions_wh, spans.inside)
     possible: Mask = (total > 0) & ((rest >= 0) | rounding) & (rest <= largest_wh * np.count_nonzero(holes, axis=1))
     shared = np.where(possible, np.maximum(rest, 0), 0)
     shares, remainders = np.divmod(weights * shared[:, np.newaxis], np.maximum(total, 1)[:, np.newaxis])

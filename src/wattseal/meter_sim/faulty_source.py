@@ -8,7 +8,7 @@ import numpy as np
 
 from wattseal.meter_sim.fault_plan import Integers, Mask, Plan
 from wattseal.meter_sim.fault_summary import FaultSummary, Place
-from wattseal.meter_sim.reads import DayReads, Measured, RegisterSteps
+from wattseal.meter_sim.reads import DayReads, Measured
 from wattseal.meter_sim.sources import Source
 from wattseal.protocol.ids import Channel
 from wattseal.protocol.time import MINUTES_PER_DAY
@@ -83,7 +83,7 @@ class Faulty:
             return part
         present, steps = part.present & ~unread, part.steps
         alive = steps.ends <= self._plan.deaths(part.meters)[steps.rows]
-        left = RegisterSteps(steps.rows[alive], steps.starts[alive], steps.ends[alive], steps.wh[alive])
+        left = steps.where(alive)
         dead = self._plan.dead(part.meters, part.day, self.interval_minutes)
         counted = Measured(np.where(dead, 0, part.wh), part.present & ~dead)
         return replace(part, wh=np.where(present, part.wh, 0), present=present, steps=left, counted=counted)

@@ -23,13 +23,24 @@ def _nothing() -> NDArray[np.int64]:
 class RegisterSteps:
     """How far meters' registers advanced between two of their register reads, one entry a step.
 
-    `rows` index the meters of a day; `starts` and `ends` are minutes since 1970 UTC; `wh` is the advance.
+    `rows` index the meters of a day; `starts` and `ends` are minutes since 1970 UTC; `wh` is the advance, told to
+    `resolution_wh`: a register that shows steps of 10 Wh leaves that much open. None: all show every Wh.
     """
 
     rows: NDArray[np.int64] = field(default_factory=_nothing)
     starts: NDArray[np.int64] = field(default_factory=_nothing)
     ends: NDArray[np.int64] = field(default_factory=_nothing)
     wh: NDArray[np.int64] = field(default_factory=_nothing)
+    resolution_wh: NDArray[np.int64] | None = None
+
+    @property
+    def resolutions_wh(self) -> NDArray[np.int64]:
+        """One a step."""
+        return np.ones_like(self.wh) if self.resolution_wh is None else self.resolution_wh
+
+    def where(self, some: NDArray[np.bool_]) -> "RegisterSteps":
+        resolutions = self.resolutions_wh[some]
+        return RegisterSteps(self.rows[some], self.starts[some], self.ends[some], self.wh[some], resolutions)
 
 
 class Measured(NamedTuple):

@@ -33,9 +33,10 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class RegisterFile:
-    """Steps between successive register reads: columns `channel`, `meter`, `start`, `end` and `wh`, in order of `end`.
+    """Steps between successive register reads, in order of `end`.
 
-    Times are minutes since 1970 UTC. `reads` counts the indexes in the file, `missing` its empty cells.
+    Columns `channel`, `meter`, `start`, `end`, `wh` and its `resolution`; times are minutes since 1970 UTC. `reads`
+    counts the indexes in the file, `missing` its empty cells.
     """
 
     path: Path
@@ -60,7 +61,8 @@ class RegisterFile:
         here = self.steps.slice(first, last - first).filter(pl.col("channel") == channel)
         rows = pl.DataFrame({"meter": meters, "row": np.arange(len(meters))}, schema_overrides={"meter": pl.String})
         found = here.join(rows, on="meter", maintain_order="left")
-        return RegisterSteps(*(found[name].cast(pl.Int64).to_numpy() for name in ("row", "start", "end", "wh")))
+        columns = ("row", "start", "end", "wh", "resolution")
+        return RegisterSteps(*(found[name].cast(pl.Int64).to_numpy() for name in columns))
 
 
 def open_registers(path: Path) -> RegisterFile:
@@ -157,6 +159,7 @@ def _steps(table: Table, present: pl.DataFrame) -> pl.DataFrame:
     series = ("channel", "meter")
     steps = (
         present.sort(*series, "minute")
+        .with_columns(resolution=_resolution(series))
         .with_columns(start=pl.col("minute").shift().over(series), before=pl.col("index").shift().over(series))
         .drop_nulls("start")
         .with_columns(wh=(pl.col("index") - pl.col("before") + MODULUS) % MODULUS)
@@ -167,4 +170,10 @@ def _steps(table: Table, present: pl.DataFrame) -> pl.DataFrame:
             f"{table.place(row)}: the index of meter {meter!r} falls from {before} to {index} Wh; only a wrap at "
             "10^10 Wh may lower it"
         )
-    return steps.select(*series, "start", "wh", end="minute").sort("end", *series)
+    return steps.select(*series, "start", "wh", "resolution", end="minute").sort("end", *series)
+
+
+def _resolution(series: tuple[str, ...]) -> pl.Expr:
+    """The coarsest of 1, 10, 100 and 1,000 Wh that all indexes of a register are whole multiples of."""
+    multiples = ((pl.col("index") % wh == 0).all().over(series).cast(pl.Int64) for wh in (10, 100, 1000))
+    return 10 ** pl.sum_horizontal(*multiples)
