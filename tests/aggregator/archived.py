@@ -9,6 +9,7 @@ from tests.aggregator.billing import LONG_AFTER, POLICY
 from tests.aggregator.cycles import BASIC, LAST_DAY, LAYOUT, MAY, ZONE, cycle_report, header, identity, registry
 from tests.policy.rosters import REGION, TRUST, operator
 from wattseal.aggregator.app import Parts, aggregator_app
+from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.store import embedded_url
 from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
@@ -61,6 +62,7 @@ def make_home(home: Path) -> None:
         grace_hours=None,
         horizon_days=None,
         backend=Backend.OURS,
+        heads=HeadsSeen(home / "heads.json", TRUST),
     )
     asyncio.run(_fill(parts, tokens))
 

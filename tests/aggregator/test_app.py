@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from tests.aggregator.cycles import BASIC, END, MAY, OTHER, ZONE, cycle_report, registry
-from tests.policy.rosters import REGION, operator
+from tests.policy.rosters import REGION, TRUST, operator
 from wattseal.aggregator.app import Parts, aggregator_app
+from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.store import embedded_url
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope, Tokens
@@ -55,6 +56,7 @@ async def served(directory: Path) -> AsyncIterator[dict[Scope, httpx.AsyncClient
         grace_hours=None,
         horizon_days=None,
         backend=Backend.OURS,
+        heads=HeadsSeen(directory / "heads.json", TRUST),
     )
     app = aggregator_app(parts)
     transport = httpx.ASGITransport(app)

@@ -84,11 +84,11 @@ class Halves:
         return HalfProcess(self.places, Role.DECRYPTOR, point, "--unblinder-url", self.unblinder.url)
 
     @contextmanager
-    def collector(self, heads: Path) -> Iterator[Client]:
-        """One that remembers the heads it saw in `heads`. It needs no aggregator: it has its answers."""
+    def collector(self, heads: Path, aggregator: str = "http://127.0.0.1:1") -> Iterator[Client]:
+        """One that remembers the heads it saw in `heads`. It has its answers, so an aggregator may be away."""
         tokens = Tokens(*(self.places.token(role, Scope.COLLECTOR) for role in (Role.AGGREGATOR, *reversed(HALVES))))
         trust = self.places.trust_anchors()
-        with Client("http://127.0.0.1:1", self.decryptor.url, self.unblinder.url, tokens, trust, heads) as client:
+        with Client(aggregator, self.decryptor.url, self.unblinder.url, tokens, trust, heads) as client:
             yield client
 
 

@@ -11,6 +11,7 @@ from tests.crash.halves import HALVES, Halves, answer_of, contradicting, ledger_
 from tests.crash.neighborhood import DAYS, plain_sums
 from wattseal.collector.client import Client
 from wattseal.collector.deployment import Places
+from wattseal.collector.processes import Service
 from wattseal.protocol.errors import LedgerBehind, PeerUnavailable, PinnedOtherwise
 from wattseal.protocol.ids import HalfRole, Role
 from wattseal.protocol.ledger import EntryKind
@@ -105,22 +106,32 @@ def _check_attempts(places: Places, expected: dict[date, list[EntryKind]]) -> No
 
 
 def test_an_old_copy_of_a_ledger_is_detected(closed: Path, tmp_path: Path) -> None:
-    """By the other half, by a collector that was there, and without opening anything."""
+    """By the other half, a collector that was there, or the aggregator that it told; without opening anything."""
     places = Places(closed)
     heads = tmp_path / "heads.json"
+    home = ("--data", places.of(Role.AGGREGATOR), "--passphrase-file", places.passphrase(Role.AGGREGATOR))
+    aggregator = Service("aggregator", places.logs / "aggregator.log", *home, "--replay")
+    try:
+        _roll_back(places, tmp_path, heads, aggregator.url)
+    finally:
+        aggregator.stop()
+
+
+def _roll_back(places: Places, tmp_path: Path, heads: Path, aggregator: str) -> None:
     with Halves(places) as halves, halves.collector(heads) as client:
         client.release(answer_of(places, DAYS[0]))
     _copy_ledgers(places, tmp_path / "old")
-    with Halves(places) as halves, halves.collector(heads) as client:
+    with Halves(places) as halves, halves.collector(heads, aggregator) as client:
         client.release(answer_of(places, DAYS[1]))
     _copy_ledgers(places, tmp_path / "new")
     for rolled_back in ((DECRYPTOR,), (UNBLINDER,), HALVES):
         for role in HALVES:
             _restore_ledger(places, role, tmp_path / ("old" if role in rolled_back else "new"))
         with Halves(places) as halves:
-            if rolled_back != HALVES:
-                with halves.collector(tmp_path / "new-collector.json") as stranger, pytest.raises(LedgerBehind):
-                    stranger.release(answer_of(places, DAYS[2]))
+            away = {} if rolled_back != HALVES else {"aggregator": aggregator}
+            stranger_heads = tmp_path / f"stranger to {len(rolled_back)} {rolled_back[0]}.json"
+            with halves.collector(stranger_heads, **away) as stranger, pytest.raises(LedgerBehind):
+                stranger.release(answer_of(places, DAYS[2]))
             with halves.collector(heads) as client:
                 for _ in range(2):
                     with pytest.raises(LedgerBehind):

@@ -81,6 +81,7 @@ def serve(
     """Serve until stopped; prints `ready URL` once it listens."""
     from wattseal.aggregator.app import Parts, aggregator_app
     from wattseal.aggregator.door import HORIZON_DAYS
+    from wattseal.aggregator.heads import HeadsSeen
     from wattseal.aggregator.schemes import check_backend, check_notice
     from wattseal.aggregator.store import embedded_url
     from wattseal.edge.home import SERVICE, Home
@@ -96,9 +97,8 @@ def serve(
     rules = named_policy(policy)
     check_backend(backend, Suite.PAILLIER_3072)
     check_key = partial(check_notice, backend=backend)
-    registry = home.registry(
-        home.trust(), system_clock, replay=replay, least_change=rules.least_change, check_key=check_key
-    )
+    trust = home.trust()
+    registry = home.registry(trust, system_clock, replay=replay, least_change=rules.least_change, check_key=check_key)
     for known in registry.notices():
         check_key(KeyNotice.from_bytes(known.body))
     parts = Parts(
@@ -114,6 +114,7 @@ def serve(
         grace_hours=None if replay else grace_hours,
         horizon_days=None if replay else HORIZON_DAYS,
         backend=backend,
+        heads=HeadsSeen(data / "heads.json", trust),
     )
     serve(aggregator_app(parts), listen, until_stdin_closes=until_stdin_closes)
 

@@ -17,6 +17,7 @@ from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door, Reason
+from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.intake import Intake
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
@@ -43,6 +44,7 @@ from wattseal.protocol.billing import BillQuestion, RouteQuestion
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.release import SeenHeads
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.time import Clock, parse_window, window_date
@@ -67,6 +69,7 @@ class Parts:
     grace_hours: float | None
     horizon_days: int | None
     backend: Backend
+    heads: HeadsSeen
 
 
 class _Running:
@@ -117,6 +120,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
         "/v1/explanations": TotalQuestion,
         "/v1/bills": BillQuestion,
         "/v1/billing-routes": RouteQuestion,
+        "/v1/heads": SeenHeads,
     }
     describe(app, bodies, {"/v1/reports": "application/vnd.wattseal.reports"})
     return app
@@ -202,6 +206,12 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
 def _listing_routes(app: FastAPI, parts: Parts) -> None:
     """What is known here of rosters, tariffs and windows: nothing that was read."""
     anyone = scoped(parts.tokens, Scope.COLLECTOR, Scope.BILLING, Scope.AUDITOR)
+
+    @app.post("/v1/heads", dependencies=scoped(parts.tokens, Scope.COLLECTOR, Scope.BILLING))
+    async def heads(request: Request) -> Response:
+        """Show the heads that a collector knows, and learn the latest that anybody has shown. Body: SeenHeads."""
+        shown = SeenHeads.parse(await read_body(request, JSON_LIMIT))
+        return Response((await run_in_threadpool(parts.heads.note, shown)).to_bytes(), media_type=JSON)
 
     @app.post("/v1/billing-routes", dependencies=scoped(parts.tokens, Scope.BILLING))
     async def route(request: Request) -> Response:

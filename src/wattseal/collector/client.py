@@ -25,9 +25,9 @@ from wattseal.protocol.billing import (
     RouteQuestion,
 )
 from wattseal.protocol.codec import first_fault
-from wattseal.protocol.errors import Contradiction, MalformedMessage, UnknownSubject
+from wattseal.protocol.errors import Contradiction, MalformedMessage, PeerUnavailable, UnknownSubject
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role, Window
-from wattseal.protocol.release import Head, Release, ReleaseRequest, SeenHeads, SignedHead
+from wattseal.protocol.release import Head, Release, ReleaseRequest, SeenHeads, SignedHead, latest_heads
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement
@@ -105,6 +105,7 @@ class Client:
         self._bills = self._totals if billing is None else _Services.of(urls, billing)
         self._trust = trust
         self._heads_file = heads_file
+        self._has_asked_around = False
 
     @classmethod
     def of_directory(cls, directory: Path) -> Self:
@@ -275,6 +276,9 @@ class Client:
 
     def _shown(self) -> tuple[SignedHead, ...]:
         """The heads to send along. The unblinder gets them first: the decryptor could keep its rollback from it."""
+        if not self._has_asked_around:
+            self._keep(self._told_by_aggregator())
+            self._has_asked_around = True
         seen = self._seen()
         if seen:
             self._totals.unblinder.post("/v1/heads", SeenHeads(heads=seen))
@@ -293,18 +297,27 @@ class Client:
             return ()
         return SeenHeads.parse(read_private(self._heads_file)).heads
 
+    def _told_by_aggregator(self) -> tuple[SignedHead, ...]:
+        """What other collectors have seen, for what this one has seen; nothing while the aggregator is away."""
+        try:
+            told = SeenHeads.parse(self._totals.aggregator.post("/v1/heads", SeenHeads(heads=self._seen()))).heads
+        except PeerUnavailable:
+            return ()
+        for envelope in told:
+            envelope.opened(Head, self._trust.service(Head.from_bytes(envelope.body).role))
+        return told
+
     def _note(self, release: Release | BillRelease) -> None:
-        """Keep the later head of each half; a repeated release carries old ones. Raises Contradiction for a fork."""
-        latest: dict[Role, tuple[Head, SignedHead]] = {}
-        for envelope in (*self._seen(), release.decryptor_head, release.unblinder_head):
-            head = Head.from_bytes(envelope.body)
-            known = latest[head.role][0] if head.role in latest else head
-            if head.counter == known.counter and head.hash != known.hash:
-                raise Contradiction(f"the {head.role} has shown two ledgers: one of them was rolled back")
-            if head.counter >= known.counter:
-                latest[head.role] = head, envelope
-        heads = SeenHeads(heads=tuple(envelope for _, envelope in latest.values()))
-        write_private(self._heads_file, heads.to_bytes())
+        """Keep the heads, and tell the aggregator. Raises Contradiction for a half that has shown two ledgers."""
+        self._keep((release.decryptor_head, release.unblinder_head))
+        self._keep(self._told_by_aggregator())
+
+    def _keep(self, heads: Iterable[SignedHead]) -> None:
+        """The later one of each half; a repeated release carries old ones."""
+        known = SeenHeads(heads=self._seen())
+        latest = latest_heads((*known.heads, *heads))
+        if latest != known:
+            write_private(self._heads_file, latest.to_bytes())
 
 
 def frame(release: Release, window: Window) -> "pl.DataFrame":

@@ -7,6 +7,7 @@ from nacl.signing import SigningKey
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.private_files import (
     private_directory,
+    read_passphrase,
     read_private,
     read_sealed,
     wiping,
@@ -20,7 +21,6 @@ from wattseal.protocol.time import Clock
 from wattseal.protocol.trust import TrustAnchors
 
 SERVICE, OPERATOR = "service", "operator"
-_LEAST_PASSPHRASE = 12
 
 
 def home_directory(directory: Path) -> Path:
@@ -36,9 +36,7 @@ class Home:
     def __init__(self, directory: Path, passphrase_file: Path) -> None:
         """Raises UsageError if the directory or the file is missing, or open to others."""
         self.directory = home_directory(directory)
-        self._passphrase = read_private(passphrase_file).strip()
-        if len(self._passphrase) < _LEAST_PASSPHRASE:
-            raise UsageError(f"{passphrase_file}: a passphrase has at least {_LEAST_PASSPHRASE} bytes")
+        self._passphrase = read_passphrase(passphrase_file)
 
     @classmethod
     def create(cls, directory: Path, passphrase_file: Path) -> "Home":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from nacl import pwhash
 from nacl.exceptions import CryptoError
@@ -16,7 +17,8 @@ from nacl.secret import SecretBox
 from wattseal.protocol.errors import UsageError
 
 _LOOK_EVERY_S = 0.05
-_SALT_BYTES = pwhash.argon2id.SALTBYTES
+LEAST_PASSPHRASE = 12
+SALT_BYTES = pwhash.argon2id.SALTBYTES
 
 
 def private_directory(path: Path) -> Path:
@@ -55,11 +57,18 @@ def _lock(descriptor: int, directory: Path, deadline: float) -> None:
 
 def write_private(path: Path, data: bytes) -> None:
     """Write with mode 0600, durably, replacing `path` in one step."""
+    with writing_private(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing_private(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when the context ends well, as by `write_private`."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -97,7 +106,7 @@ def read_private(path: Path) -> bytes:
 
 def write_sealed(path: Path, secret: bytes, passphrase: bytes) -> None:
     """Seal under Argon2id and XSalsa20-Poly1305, then write privately."""
-    salt = secrets.token_bytes(_SALT_BYTES)
+    salt = secrets.token_bytes(SALT_BYTES)
     write_private(path, salt + bytes(_box(passphrase, salt).encrypt(secret)))
 
 
@@ -105,22 +114,33 @@ def read_sealed(path: Path, passphrase: bytes) -> bytes:
     """Raises UsageError for a wrong passphrase or an altered file, without telling which."""
     data = read_private(path)
     try:
-        return _box(passphrase, data[:_SALT_BYTES]).decrypt(data[_SALT_BYTES:])
+        return _box(passphrase, data[:SALT_BYTES]).decrypt(data[SALT_BYTES:])
     except (CryptoError, ValueError):
         raise UsageError(f"{path}: wrong passphrase, or the file was altered") from None
 
 
-def _box(passphrase: bytes, salt: bytes) -> SecretBox:
+def key_of(passphrase: bytes, salt: bytes) -> bytes:
+    """32 bytes by Argon2id."""
     # libsodium's "interactive" cost: 64 MiB, a few tenths of a second, at each start of a service.
-    return SecretBox(
-        pwhash.argon2id.kdf(
-            SecretBox.KEY_SIZE,
-            passphrase,
-            salt,
-            opslimit=pwhash.argon2id.OPSLIMIT_INTERACTIVE,
-            memlimit=pwhash.argon2id.MEMLIMIT_INTERACTIVE,
-        )
+    return pwhash.argon2id.kdf(
+        SecretBox.KEY_SIZE,
+        passphrase,
+        salt,
+        opslimit=pwhash.argon2id.OPSLIMIT_INTERACTIVE,
+        memlimit=pwhash.argon2id.MEMLIMIT_INTERACTIVE,
     )
+
+
+def read_passphrase(path: Path) -> bytes:
+    """Raises UsageError for a file that others may read, or a passphrase that is too short."""
+    passphrase = read_private(path).strip()
+    if len(passphrase) < LEAST_PASSPHRASE:
+        raise UsageError(f"{path}: a passphrase has at least {LEAST_PASSPHRASE} bytes")
+    return passphrase
+
+
+def _box(passphrase: bytes, salt: bytes) -> SecretBox:
+    return SecretBox(key_of(passphrase, salt))
 
 
 def _check_owner_only(path: Path) -> None:

@@ -137,6 +137,37 @@ def enrol(
     typer.echo(json.dumps(fetch_enrolment(url, token, region, window, month, period, out)))
 
 
+BackupPassphrase = Annotated[
+    Path, typer.Option(help="Owner-only file with the backup's own passphrase, which is kept elsewhere.")
+]
+
+
+@cli.command()
+def backup(
+    data: Data,
+    passphrase_file: Passphrase,
+    out: Annotated[Path, typer.Option(help="The backup: one sealed file.")],
+    backup_passphrase_file: BackupPassphrase,
+) -> None:
+    """Back a half up, ledger included, whether it runs or not."""
+    from wattseal.keyserver.backup import back_up
+
+    typer.echo(json.dumps(back_up(data, passphrase_file, out, backup_passphrase_file)))
+
+
+@cli.command()
+def restore(
+    data: Annotated[Path, typer.Option(help="The half's new data directory, which is not there yet.")],
+    passphrase_file: Passphrase,
+    source: Annotated[Path, typer.Option("--from", help="The backup.")],
+    backup_passphrase_file: BackupPassphrase,
+) -> None:
+    """Make a half's home from a backup. One that is behind what others have seen of its ledger will not serve."""
+    from wattseal.keyserver.backup import restore as order
+
+    typer.echo(json.dumps(order(source, backup_passphrase_file, data, passphrase_file)))
+
+
 def _half(name: str) -> HalfRole:
     if name not in _HALVES:
         raise UsageError(f"--role is decryptor or unblinder, not '{name}'")

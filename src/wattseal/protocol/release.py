@@ -1,11 +1,12 @@
 """The two halves' words: ledger heads, the unblinder's grant of pads, and the release that a collector gets."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Many, Message
-from wattseal.protocol.errors import SignatureInvalid
+from wattseal.protocol.errors import Contradiction, SignatureInvalid
 from wattseal.protocol.ids import HalfRole, Role
 from wattseal.protocol.roster import MAX_METERS, Unit
 from wattseal.protocol.signing import Envelope
@@ -30,6 +31,19 @@ class SeenHeads(Message):
     """The latest heads that a collector knows, one a half, shown to each half directly."""
 
     heads: Annotated[Many[SignedHead], Field(max_length=2)] = ()
+
+
+def latest_heads(heads: Iterable[SignedHead]) -> SeenHeads:
+    """The latest of each half. Raises Contradiction if a half has shown two ledgers."""
+    latest: dict[Role, tuple[Head, SignedHead]] = {}
+    for envelope in heads:
+        head = Head.from_bytes(envelope.body)
+        known = latest[head.role][0] if head.role in latest else head
+        if head.counter == known.counter and head.hash != known.hash:
+            raise Contradiction(f"the {head.role} has shown two ledgers: one of them was rolled back")
+        if head.counter >= known.counter:
+            latest[head.role] = head, envelope
+    return SeenHeads(heads=tuple(envelope for _, envelope in latest.values()))
 
 
 class ReleaseRequest(Message):
