@@ -94,7 +94,7 @@ def test_energy_demand_and_estimates_by_the_verbs(places: Places, tmp_path: Path
     assert (sent["cycle_reports"], sent["incomplete_cycles"]) == (2, 1)
     assert sent["register_reports"] == METERS * (DAYS - 2) - 1
     assert sent["outcomes"].keys() == {"accepted"}
-    words = (town.span, "--tariff", town.tariff, "--timezone", ZONE, "--unit", "10Wh", "--dir", places.directory)
+    words = (town.span, "--tariff", town.tariff, "--timezone", ZONE, "--dir", places.directory)
     billed = wattseal("bill", "meter-00001", *words, "--json").json
     assert billed["estimated"] == []
     measured = simulated(town.first)
@@ -132,6 +132,6 @@ def test_other_tariffs_with_demand(places: Places, tmp_path: Path, name: str, fi
     facts = order("meter_sim", "prepare", *map(str, (*where, *making)))
     install_rosters(other, map(Path, facts["rosters"]))
     send_fleet(other, "--cycle", town.span, "--cycle-timezone", ZONE)
-    words = (town.span, "--tariff", town.tariff, "--timezone", ZONE, "--unit", "10Wh", "--dir", places.directory)
+    words = (town.span, "--tariff", town.tariff, "--timezone", ZONE, "--dir", places.directory)
     billed = wattseal("bill", f"{region}-1", *words, "--region", region, "--json").json
     town.check(billed, units)
