@@ -45,6 +45,10 @@ class Root:
             raise ParameterError(f"a month is written YYYY-MM, not {month!r}")
         return self._derive(b"check", utf8(region), month.encode())
 
+    def noise_key(self) -> Secret:
+        """The key of this half's share of all noise in the period."""
+        return self._derive(b"noise")
+
     def next(self) -> "Root":
         """The root of the following period. This one cannot be computed back from it."""
         return Root(self._derive(b"next"), self.period + 1)
