@@ -4,7 +4,16 @@ import pytest
 
 from tests.policy.packs import class_rule, flat, pack_of, purpose_rule
 from tests.policy.rosters import roster, row, rows_of
-from wattseal.policy.limits import STRICTEST, check_bills, check_classes, check_totals, least_of_any, limits_of
+from wattseal.policy.limits import (
+    STRICTEST,
+    check_bills,
+    check_classes,
+    check_clip,
+    check_totals,
+    least_of_any,
+    limits_of,
+)
+from wattseal.policy.pack import Zcdp
 from wattseal.protocol.errors import FunctionalNotPermitted, PurposeNotPermitted
 from wattseal.protocol.tariff.charges import Mode
 
@@ -34,11 +43,12 @@ def test_a_purpose_has_the_classes_that_it_names() -> None:
         check_bills(RULES, "billing", Mode.AMOUNT, "large")
 
 
-def test_noise_that_this_version_does_not_add_is_not_left_out() -> None:
-    noise = {"mechanism": "zcdp", "rho_millionths": 1, "clip": 1, "budget_rho_millionths": 1}
-    rules = pack_of({"study": purpose_rule(functionals=("totals",), noise=noise)})
-    with pytest.raises(FunctionalNotPermitted, match="adds no noise"):
-        check_totals(rules, "study")
+def test_noise_that_is_too_small_for_the_reads_of_a_region() -> None:
+    rule = Zcdp(mechanism="zcdp", rho_millionths=1, clip=16_383, budget_rho_millionths=1)
+    check_clip(rule, 15, 16_383)
+    check_clip(rule, 60, 4 * 16_383)
+    with pytest.raises(FunctionalNotPermitted, match="hides reads of up to 16383, and the region's layout holds 16384"):
+        check_clip(rule, 15, 16_384)
 
 
 def test_limits_follow_the_interval() -> None:

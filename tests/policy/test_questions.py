@@ -7,7 +7,7 @@ from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, row
 from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import NO_MEASURES, Measures
 from wattseal.policy.meter_index import NO_METERS
-from wattseal.policy.questions import permit_total, question_of
+from wattseal.policy.questions import Capacity, permit_total, question_of
 from wattseal.policy.sets import Atom
 from wattseal.protocol.errors import (
     Contradiction,
@@ -49,7 +49,7 @@ def statement(**changes: object) -> TotalStatement:
 def permit(
     asked: TotalStatement, granted: Granted = NOTHING, largest_group: int = 16_384, measures: Measures = NO_MEASURES
 ) -> Granted:
-    return permit_total(asked, ROSTER, KEY, granted, measures, largest_group)
+    return permit_total(asked, ROSTER, KEY, granted, measures, Capacity(largest_group, 16_383))
 
 
 def test_a_statement_in_order() -> None:
@@ -81,7 +81,7 @@ def test_another_roster_suite_layout_or_window(change: dict[str, object], reason
 def test_a_key_of_another_suite() -> None:
     other = KEY.model_copy(update={"suite": int(Suite.INSECURE_PAILLIER_2048)})
     with pytest.raises(Contradiction, match="suite or layout"):
-        permit_total(statement(), ROSTER, other, NOTHING, NO_MEASURES, 16_384)
+        permit_total(statement(), ROSTER, other, NOTHING, NO_MEASURES, Capacity(16_384, 16_383))
 
 
 @pytest.mark.parametrize("window", [TODAY, TODAY + 30])

@@ -12,13 +12,14 @@ from tests.policy.trees import Meters, grant, meters
 from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import Measures
 from wattseal.policy.meter_index import NO_METERS
-from wattseal.policy.questions import permit_total
+from wattseal.policy.questions import Capacity, permit_total
 from wattseal.policy.sets import Day, Grant, Waived, permit_set
 from wattseal.protocol.errors import CoverageTooLow, GroupTooSmall, MeterQuarantined, PinnedOtherwise
 from wattseal.protocol.ids import Channel, CohortId, MeterId
 from wattseal.protocol.measures import Waiver
 from wattseal.protocol.statement import TotalStatement, positions_to_bits
 
+CAPACITY = Capacity(LARGEST, 16_383)
 TOWN, NORTH, SOUTH = meters(range(200)), meters(range(100)), meters(range(100, 200))
 
 
@@ -125,7 +126,7 @@ def permit(
         roster_digest=ROSTER.fingerprint,
         members=positions_to_bits(range(members), count),
     )
-    return permit_total(statement, ROSTER, KEY, NOTHING, Measures(waivers, quarantined), LARGEST)
+    return permit_total(statement, ROSTER, KEY, NOTHING, Measures(waivers, quarantined), CAPACITY)
 
 
 class TestStatements:

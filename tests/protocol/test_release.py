@@ -48,7 +48,7 @@ def test_a_half_cannot_sign_a_head_in_the_name_of_the_other() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"reads": [-1]},
+        {"reads": [-(2**62)]},
         {"reads": [0.5]},
         {"reads": [True]},
         {"reads": [2**63]},
@@ -68,6 +68,13 @@ def test_a_half_cannot_sign_a_head_in_the_name_of_the_other() -> None:
 def test_releases_out_of_range(fields: dict[str, Any]) -> None:
     with pytest.raises(MalformedMessage, match=f"Release: {next(iter(fields))}"):
         Release.from_bytes(changed(release(), **fields))
+
+
+def test_only_noisy_sums_are_below_zero() -> None:
+    noise = {"sigma": 1, "rho_millionths": 1, "spent_rho_millionths": 1, "budget_rho_millionths": 1}
+    assert Release.from_bytes(changed(release(), reads=[-1], noise=noise)).reads == (-1,)
+    with pytest.raises(MalformedMessage, match="not below zero"):
+        Release.from_bytes(changed(release(), reads=[-1]))
 
 
 @pytest.mark.parametrize("role", ["aggregator", "collector", "DECRYPTOR", "", 1, None])

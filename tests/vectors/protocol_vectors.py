@@ -273,6 +273,7 @@ RELEASE: Json = {
     "unblinder_policy": text64(sha256(b"the unblinder's pack")),
     "unit": "Wh",
     "reads": [1500, 0, 2**40],
+    "noise": None,
     "members": 2,
     "flagged": FLAGGED,
     "decryptor_head": envelope("Head", "decryptor", head("decryptor")),
@@ -314,12 +315,27 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
         },
     )
     yield (
+        "release_with_noise",
+        "Release",
+        {
+            **RELEASE,
+            "reads": [1500, -7, 2**40],
+            "noise": {
+                "sigma": 227_024,
+                "rho_millionths": 250_000,
+                "spent_rho_millionths": 500_000,
+                "budget_rho_millionths": 500_000,
+            },
+        },
+    )
+    yield (
         "pad_grant",
         "PadGrant",
         {
             "statement_digest": text64(sha256(canonical(STATEMENT))),
             "policy": RELEASE["unblinder_policy"],
             "pad_sum": text64(b"sum of pads"),
+            "noise": [],
             "head": RELEASE["unblinder_head"],
             "seen": [decryptor],
         },

@@ -17,7 +17,7 @@ from wattseal.edge.registry import Registry
 from wattseal.policy.explain import explain_total
 from wattseal.policy.levels import Granted
 from wattseal.policy.measures import Measures
-from wattseal.policy.questions import permit_total
+from wattseal.policy.questions import Capacity, permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
@@ -35,7 +35,7 @@ class _About(NamedTuple):
     key: KeyNotice
     granted: Granted
     measures: Measures
-    largest_group: int
+    capacity: Capacity
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ class Totals:
         counted = tuple(meter for meter in active if meter not in measures.quarantined)
         reports = await self._frozen_reports(question, counted)
         statement = _statement(question, roster, active, reports)
-        key, headroom = self.registry.key(statement.key_id), layout_of(statement.layout_id).largest_group
-        return _About(statement, roster, key, granted, measures, headroom), list(reports.values())
+        key, layout = self.registry.key(statement.key_id), layout_of(statement.layout_id)
+        capacity = Capacity(layout.largest_group, layout.largest_read)
+        return _About(statement, roster, key, granted, measures, capacity), list(reports.values())
 
     async def _frozen_roster(self, question: TotalQuestion) -> Roster:
         roster = self.registry.roster(question.region, question.window)

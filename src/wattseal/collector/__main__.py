@@ -215,16 +215,18 @@ def total(
     as_json: Json = False,
 ) -> None:
     """The total of a cohort over a closed window, interval by interval."""
-    from wattseal.collector.client import Client
+    from wattseal.collector.client import Client, frame
 
     if channel not in ("delivered", "received"):
         raise UsageError(f"--channel is delivered or received, not '{channel}'")
     day = _date(window)
     with Client.of_directory(directory) as client:
-        table = client.total(cohort, day, region=region, channel=channel, purpose=purpose)
+        release, at = client.released(cohort, day, region=region, channel=channel, purpose=purpose)
+    table = frame(release, at)
     starts = table["interval_start"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     rows = table.with_columns(starts).to_dicts()
-    _show({"cohort": cohort, "window": window, "channel": channel, "rows": rows}, as_json)
+    noise = {} if release.noise is None else {"noise": {"unit": release.unit, **release.noise.model_dump()}}
+    _show({"cohort": cohort, "window": window, "channel": channel, **noise, "rows": rows}, as_json)
 
 
 @cli.command()

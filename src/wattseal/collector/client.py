@@ -141,8 +141,21 @@ class Client:
     ) -> "pl.DataFrame":
         """Columns interval_start (UTC), total_wh (of gas total_l), meters, estimated; a row an interval.
 
+        Under a purpose with noise, totals may be below zero.
         Raises Refused with the rule that forbids it, Unavailable, or SignatureInvalid if any role cheats.
         """
+        return frame(*self.released(cohort, window, region=region, channel=channel, purpose=purpose))
+
+    def released(
+        self,
+        cohort: str,
+        window: str,
+        *,
+        region: str = "region-1",
+        channel: str = "delivered",
+        purpose: str = DEFAULT_PURPOSE,
+    ) -> tuple[Release, Window]:
+        """What `total` makes a table of; it says whether there is noise, and what that cost. Raises as `total`."""
         question = TotalQuestion(
             region=RegionId(region),
             cohort=CohortId(cohort),
@@ -150,7 +163,7 @@ class Client:
             window=parse_window(window),
             purpose=purpose,
         )
-        return frame(self.release(self.answer(question)), question.window)
+        return self.release(self.answer(question)), question.window
 
     def answer(self, question: TotalQuestion) -> Answer:
         """The aggregator's signed answer, checked to be about the question."""

@@ -15,8 +15,9 @@ from wattseal.policy.explain import explain_total, facts_of
 from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import NO_MEASURES
 from wattseal.policy.meter_index import NO_METERS
-from wattseal.policy.pack import NO_SHARE_TEST, Policy, named_policy
-from wattseal.policy.questions import question_of
+from wattseal.policy.pack import NO_SHARE_TEST, Policy, Zcdp, named_policy
+from wattseal.policy.privacy import DELTA, MICRO, epsilon_of
+from wattseal.policy.questions import Capacity, question_of
 from wattseal.policy.weaknesses import weaknesses
 from wattseal.protocol.codec import first_fault
 from wattseal.protocol.errors import Rejected, UsageError
@@ -76,7 +77,7 @@ def table_of(policy: Policy) -> dict[str, Any]:
                 "purpose": purpose,
                 "asked by": ", ".join(rule.asked_by) + (f": {', '.join(rule.recipients)}" if rule.recipients else ""),
                 "coverage": f"{rule.coverage_percent} %",
-                "noise": rule.noise if isinstance(rule.noise, str) else rule.noise.mechanism,
+                "noise": rule.noise if isinstance(rule.noise, str) else _noise(rule.noise),
                 "questions a day": rule.questions_per_token_day,
                 "keys kept (days)": rule.retention_days,
             }
@@ -85,6 +86,12 @@ def table_of(policy: Policy) -> dict[str, Any]:
         "least_groups_by_interval": list(_sizes(policy)),
         "warnings": weaknesses(policy) or "none",
     }
+
+
+def _noise(rule: Zcdp) -> str:
+    """The budget in words that papers use, too."""
+    rho, budget = rule.rho_millionths / MICRO, rule.budget_rho_millionths / MICRO
+    return f"rho {rho:g} of {budget:g} a day, ({epsilon_of(rule.budget_rho_millionths, DELTA):.3g}, {DELTA:g})"
 
 
 def _sizes(policy: Policy) -> Iterator[dict[str, str | int]]:
@@ -107,7 +114,7 @@ def explained(doubt: Doubt, roster_file: Path, asked_file: Path | None, policy: 
     try:
         earlier = [] if asked_file is None else list(_asked(asked_file, statement))
         granted = Granted.none(levels, NO_METERS).after(*(question_of(one, roster) for one in earlier))
-        answer = explain_total(statement, roster, key, granted, NO_MEASURES, _largest_group(roster))
+        answer = explain_total(statement, roster, key, granted, NO_MEASURES, _capacity(roster))
     except Rejected as error:
         raise UsageError(str(error)) from None
     told = f"{len(earlier)} totals of that day, region and channel, of {asked_file}" if earlier else "nothing"
@@ -193,8 +200,8 @@ def _place(statement: TotalStatement) -> tuple[str, Channel, Window]:
     return statement.region, statement.channel, statement.window
 
 
-def _largest_group(roster: Roster) -> int:
+def _capacity(roster: Roster) -> Capacity:
     layout = LAYOUTS_BY_ID.get(roster.layout_id)
     if layout is None:
         raise UsageError("the roster's layout is not one that this version offers")
-    return layout.largest_group
+    return Capacity(layout.largest_group, layout.largest_read)

@@ -36,6 +36,8 @@ REASONS: Final = {
     "key-destroyed": "The keys of that time were destroyed as promised; nobody can open its reports any more.",
     "verification-failed": "The encrypted total or bill is not that of exactly the stated reports. The key server "
     "never says what was wrong with it, so that nobody learns from trying.",
+    "budget-exhausted": "Noisy totals have told as much about a day of one of these homes as the policy allows. What "
+    "was released stays available.",
     "attempts-exhausted": "This total or bill failed to open too often and stays closed for good.",
     "unavailable": "The role that was asked could not answer now; nothing was lost.",
     "store-unavailable": "The store of reports could not be reached; nothing was lost.",

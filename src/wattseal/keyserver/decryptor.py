@@ -8,8 +8,9 @@ from wattseal.cryptosystems.pads.label import check_key_id
 from wattseal.cryptosystems.secret import Secret
 from wattseal.keyserver.bills_decryptor import BillDecryptorService, BillPadSource
 from wattseal.keyserver.days import Histogram, opened_sets
-from wattseal.keyserver.half import Half
+from wattseal.keyserver.half import Half, Permitted
 from wattseal.keyserver.ledger import MAX_ATTEMPTS
+from wattseal.keyserver.noise import check_share, with_noise
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
 from wattseal.policy.limits import Asker, check_asker
 from wattseal.protocol.errors import (
@@ -20,9 +21,7 @@ from wattseal.protocol.errors import (
     VerificationRefused,
     WattsealError,
 )
-from wattseal.protocol.ids import MeterId
 from wattseal.protocol.release import PadGrant, PadRequest, Release, ReleaseRequest
-from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import month_of
@@ -39,8 +38,7 @@ class _Admitted(NamedTuple):
     """A statement that may be opened."""
 
     digest: bytes
-    roster: Roster
-    members: dict[MeterId, int]
+    permitted: Permitted
     item: bytes
     check_key: Secret
 
@@ -82,14 +80,15 @@ class DecryptorService:
     def _admit(self, request: ReleaseRequest, statement: TotalStatement) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused."""
         half = self.half
-        roster, members = half.permit(statement)
+        permitted = half.permit(statement)
+        members = permitted.members
         _check_flagged(request.answer.flagged, layout_of(statement.layout_id).intervals, len(members))
         item = statement.item(members)
         self._check_attempts(item)
         digest = statement.digest()
         half.intend(statement, request.answer.statement)
         check_key = half.vault.root(statement.key_id).check_key(statement.region, month_of(statement.window))
-        return _Admitted(digest, roster, members, item, check_key)
+        return _Admitted(digest, permitted, item, check_key)
 
     def _attempt(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
         """Count the attempt, then ask for pads: the head that the unblinder keeps covers it. No pads, no attempt."""
@@ -114,8 +113,9 @@ class DecryptorService:
             statement=request.answer.statement,
             policy=half.policy.fingerprint,
             unblinder_policy=grant.policy,
-            unit=admitted.roster.unit,
-            reads=total.reads,
+            unit=admitted.permitted.roster.unit,
+            reads=with_noise(total.reads, half.noise_share(statement, admitted.permitted), grant.noise),
+            noise=admitted.permitted.noise,
             members=total.members,
             flagged=request.answer.flagged,
             decryptor_head=half.head(),
@@ -157,6 +157,7 @@ class DecryptorService:
             raise RemoteError(f"the unblinder answered '{error.slug}'") from None
         grant = answer.opened(PadGrant, half.trust.unblinder)
         half.check_grant(grant, admitted.digest)
+        check_share(grant.noise, admitted.permitted.noise, len(request.answer.flagged))
         return grant
 
     def _open(self, statement: TotalStatement, admitted: _Admitted, ciphertext: bytes, pad_sum: bytes) -> Total:
@@ -164,11 +165,12 @@ class DecryptorService:
         check_key = admitted.check_key
         labels = labels_of(
             statement,
-            admitted.members,
+            admitted.permitted.members,
             modulus_id_of(self.half.registry.key(statement.key_id)),
             check_key_id(check_key),
         )
-        tag_keys = self.half.meter_keys(statement.key_id, admitted.roster, admitted.members)
+        permitted = admitted.permitted
+        tag_keys = self.half.meter_keys(statement.key_id, permitted.roster, permitted.members)
         decryptor = self.half.vault.decryptor(statement.key_id, statement.layout_id)
         try:
             return decryptor.open_total(ciphertext, pad_sum, labels, tag_keys, check_key)
@@ -182,7 +184,7 @@ class DecryptorService:
 
 
 def _histogram(statement: TotalStatement, admitted: _Admitted, total: Total) -> Histogram:
-    roster, members = admitted.roster, tuple(admitted.members)
+    roster, members = admitted.permitted.roster, tuple(admitted.permitted.members)
     return Histogram(
         members=members,
         buckets=total.buckets,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import NamedTuple
 
 from nacl.public import PublicKey as SealingKey
 from nacl.public import SealedBox
@@ -15,19 +16,20 @@ from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills import Billing
 from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import About, Ledger
+from wattseal.keyserver.noise import noise_of, share_of
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.levels import Levels
 from wattseal.policy.measures import Measures
 from wattseal.policy.pack import Policy
-from wattseal.policy.questions import permit_total
+from wattseal.policy.questions import Capacity, permit_total
 from wattseal.protocol.billing import BillPadGrant, BillStatement
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import LedgerBehind, Refused, SignatureInvalid, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
 from wattseal.protocol.ledger import Checkpoint
-from wattseal.protocol.release import Head, PadGrant, SignedHead
+from wattseal.protocol.release import Head, PadGrant, ReleaseNoise, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
@@ -38,6 +40,14 @@ from wattseal.protocol.trust import TrustAnchors
 _USE_OF_METER_KEY: dict[HalfRole, Use] = {Role.DECRYPTOR: Use.TAG, Role.UNBLINDER: Use.PAD}
 _KEYS_KEPT = 1 << 17
 _OTHER: dict[HalfRole, HalfRole] = {Role.DECRYPTOR: Role.UNBLINDER, Role.UNBLINDER: Role.DECRYPTOR}
+
+
+class Permitted(NamedTuple):
+    """A total that one half's rules permit: its members with their report numbers, and its noise, if it has any."""
+
+    roster: Roster
+    members: dict[MeterId, int]
+    noise: ReleaseNoise | None
 
 
 class Half:
@@ -144,8 +154,8 @@ class Half:
             self.ledger.refuse(about, refusal.slug, final_for=final_for)
             raise
 
-    def permit(self, statement: TotalStatement) -> tuple[Roster, dict[MeterId, int]]:
-        """The statement's roster and members, if this half's policy and ledger permit it. Raises Refused, Rejected."""
+    def permit(self, statement: TotalStatement) -> Permitted:
+        """What the statement means here, if this half's policy and ledger permit it. Raises Refused, Rejected."""
         self.policy.check_purpose(statement.purpose)
         # Else an aggregator that is corrupt for an hour could pin every day to come.
         if (statement.window + 1) * SECONDS_PER_DAY > self.clock():
@@ -153,12 +163,18 @@ class Half:
         roster = self.registry.roster(statement.region, statement.window)
         key = self.registry.key(statement.key_id)
         self.vault.root(statement.key_id)
-        largest_group = layout_of(statement.layout_id).largest_group
+        layout = layout_of(statement.layout_id)
+        capacity = Capacity(layout.largest_group, layout.largest_read)
         before = self._days.at(statement.channel, statement.window)
         measures = self._measures(statement)
-        after = permit_total(statement, roster, key, before, measures, largest_group)
+        after = permit_total(statement, roster, key, before, measures, capacity)
         self.bills.check_total(statement, after.day)
-        return roster, statement.members_in(roster)
+        return Permitted(roster, statement.members_in(roster), noise_of(statement, roster, after))
+
+    def noise_share(self, statement: TotalStatement, permitted: Permitted) -> tuple[int, ...]:
+        """See `share_of`."""
+        noise_key = self.vault.root(statement.key_id).noise_key()
+        return share_of(noise_key, statement, permitted.members, permitted.noise)
 
     def intend(self, statement: TotalStatement, encoded: bytes) -> None:
         """Write the intent of what is permitted, with the waivers that it may rest on."""

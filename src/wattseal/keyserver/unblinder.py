@@ -5,13 +5,11 @@ from contextlib import contextmanager
 
 from wattseal.edge.access import Scope
 from wattseal.keyserver.bills import bill_pads_of
-from wattseal.keyserver.half import Half
+from wattseal.keyserver.half import Half, Permitted
 from wattseal.keyserver.schemes import labels_of, modulus_id_of, unblinder_of
 from wattseal.policy.limits import check_asker
 from wattseal.protocol.billing import BillPadGrant, BillPadRequest
-from wattseal.protocol.ids import MeterId
 from wattseal.protocol.release import PadGrant, PadRequest, SignedHead
-from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 
@@ -35,12 +33,13 @@ class UnblinderService:
         with self._turn(request) as earlier:
             with half.recording(statement):
                 check_asker(half.policy, statement.purpose, holder.asker)
-                roster, members = half.permit(statement)
+                permitted = half.permit(statement)
             half.intend(statement, request.approval.statement)
             grant = PadGrant(
                 statement_digest=digest,
                 policy=half.policy.fingerprint,
-                pad_sum=self._pads(statement, roster, members, request.check_key_id),
+                pad_sum=self._pads(statement, permitted, request.check_key_id),
+                noise=half.noise_share(statement, permitted),
                 head=half.head(),
                 seen=earlier,
             )
@@ -78,8 +77,9 @@ class UnblinderService:
             half.check_current(request.head)
             yield () if earlier is None else (earlier,)
 
-    def _pads(self, statement: TotalStatement, roster: Roster, members: dict[MeterId, int], check_key: bytes) -> bytes:
+    def _pads(self, statement: TotalStatement, permitted: Permitted, check_key: bytes) -> bytes:
         notice = self.half.registry.key(statement.key_id)
-        labels = labels_of(statement, members, modulus_id_of(notice), check_key)
+        labels = labels_of(statement, permitted.members, modulus_id_of(notice), check_key)
         unblinder = unblinder_of(notice, statement.layout_id)
-        return unblinder.pad_sum(labels, self.half.meter_keys(statement.key_id, roster, members))
+        pad_keys = self.half.meter_keys(statement.key_id, permitted.roster, permitted.members)
+        return unblinder.pad_sum(labels, pad_keys)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from wattseal.policy.levels import Granted
+from wattseal.policy.levels import Granted, Question
 from wattseal.policy.limits import limits_of
 from wattseal.policy.measures import Measures
 from wattseal.policy.pack import NO_SHARE_TEST, Policy
-from wattseal.policy.questions import permit_total, question_of
+from wattseal.policy.privacy import DELTA, epsilon_of
+from wattseal.policy.questions import Capacity, permit_total, question_of
 from wattseal.protocol.errors import Refused
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster
@@ -14,19 +15,19 @@ from wattseal.protocol.statement import TotalStatement
 
 
 def explain_total(
-    statement: TotalStatement, roster: Roster, key: KeyNotice, granted: Granted, measures: Measures, largest_group: int
+    statement: TotalStatement, roster: Roster, key: KeyNotice, granted: Granted, measures: Measures, capacity: Capacity
 ) -> dict[str, Any]:
     """Facts in the order in which they are looked at. Raises Rejected for a statement that means nothing here."""
     policy = granted.levels.policy
     facts = {"policy": facts_of(policy), "question": _question(statement, roster)}
     try:
-        permit_total(statement, roster, key, granted, measures, largest_group)
+        permit_total(statement, roster, key, granted, measures, capacity)
     except Refused as refusal:
-        rules = _rules(statement, roster, policy)
+        rules = _rules(statement, roster, granted)
         return {**facts, "rules": rules, "decision": "refused", "decided_by": refusal.slug, "why": refusal.detail}
     return {
         **facts,
-        "rules": _rules(statement, roster, policy),
+        "rules": _rules(statement, roster, granted),
         "decision": "permitted",
         "decided_by": "every rule that needs no opening",
         "why": _still_to_come(statement, roster, policy),
@@ -50,8 +51,9 @@ def _question(statement: TotalStatement, roster: Roster) -> dict[str, Any]:
     }
 
 
-def _rules(statement: TotalStatement, roster: Roster, policy: Policy) -> dict[str, str]:
+def _rules(statement: TotalStatement, roster: Roster, granted: Granted) -> dict[str, str]:
     """What the pack asks of such a sum; nothing for a purpose that it does not have."""
+    policy = granted.levels.policy
     rule = policy.purposes.get(statement.purpose)
     if rule is None:
         return {}
@@ -61,10 +63,22 @@ def _rules(statement: TotalStatement, roster: Roster, policy: Policy) -> dict[st
     return {
         "use": f"{rule.use}, on the basis of {rule.basis}",
         "functionals": ", ".join(rule.functionals),
-        "noise": rule.noise if isinstance(rule.noise, str) else rule.noise.mechanism,
+        "noise": _noise(question_of(statement, roster), granted),
         "least group": ", ".join(f"{size} for {name}" for name, size in sizes.items()) or "none",
         "coverage": f"{rule.coverage_percent} %",
     }
+
+
+def _noise(question: Question, granted: Granted) -> str:
+    noise = granted.levels.noise(question.under)
+    if noise is None:
+        return "none"
+    spent, budget = granted.spent_millionths(question), noise.budget_rho_millionths
+    return (
+        f"zcdp, standard deviation {noise.sigma:,} from each half; costs {noise.rho_millionths:,} millionths of rho of "
+        f"a member's day, of which {spent:,} of {budget:,} are spent; all of them are "
+        f"({epsilon_of(budget, DELTA):.3g}, {DELTA:g})-differential privacy of one customer's day"
+    )
 
 
 def _still_to_come(statement: TotalStatement, roster: Roster, policy: Policy) -> str:

@@ -5,7 +5,7 @@ permits. `docs/policy.md` derives it. One level is a day of `sets` and the opene
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, Self, get_args
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
 from wattseal.policy.limits import BEYOND_ANY_GROUP, Limits, limits_of
-from wattseal.policy.meter_index import MeterIndex
+from wattseal.policy.meter_index import MeterIndex, Places
 from wattseal.policy.pack import NO_SHARE_TEST, Policy
 from wattseal.policy.sets import Day, Grant, OfClass, SizeRule, Waived, permit_set
+from wattseal.policy.spending import Noise, Spending
 from wattseal.protocol.errors import GroupTooSmall
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.roster import CustomerClass, Interval
@@ -81,6 +82,11 @@ class Levels:
     def limits(self, under: Under) -> Limits:
         return self._limits.get(under) or limits_of(self.policy, *under)
 
+    def noise(self, under: Under) -> Noise | None:
+        """None: exact, or of a purpose that the pack has lost."""
+        rule = self.policy.purposes.get(under.purpose)
+        return None if rule is None or rule.noise == "none" else Noise.of(rule.noise, under.interval)
+
     def _taking(self, under: Under) -> tuple[int, ...]:
         """Numbers of the levels that a release takes part in; all of them for a purpose that the pack has lost."""
         known = under in self._limits
@@ -107,18 +113,21 @@ class Levels:
 class Granted:
     """What was granted for one (channel family, UTC day): a `Day` for each level, all with one index.
 
-    `_classes` has a bit for each class that a meter was said to be of.
+    `_classes` has a bit for each class that a meter was said to be of; `_spending` is of all purposes together.
     """
 
     levels: Levels
     _days: tuple[Day, ...]
     _classes: NDArray[np.uint8]
+    _spending: Spending
 
     @classmethod
     def none(cls, levels: Levels, index: MeterIndex) -> Self:
         """`index` saves days of the same meters an index each."""
         day = Day().knowing(index)
-        return cls(levels, (day,) * len(levels.levels), np.zeros(len(index), dtype=np.uint8))
+        return cls(
+            levels, (day,) * len(levels.levels), np.zeros(len(index), dtype=np.uint8), Spending().knowing(len(index))
+        )
 
     @property
     def day(self) -> Day:
@@ -127,7 +136,11 @@ class Granted:
 
     def after(self, *questions: Question) -> Self:
         """With more grants. Those that say nothing new change nothing."""
-        return self._changed(questions, lambda day, _, question: day.after(question.grant))
+        known = self._changed(questions, lambda day, _, question: day.after(question.grant))
+        spending = known._spending
+        for question in questions:
+            spending = spending.after(known._members(question), self.levels.noise(question.under))
+        return replace(known, _spending=spending)
 
     def permit(self, question: Question, largest_group: int, waived: Sequence[Waived] = ()) -> Self:
         """With the question granted. Raises Refused; what it raises for names no meter."""
@@ -139,7 +152,15 @@ class Granted:
         def permitted(day: Day, number: int, one: Question) -> Day:
             return permit_set(day, one.grant, known._rule(number), largest_group, waived)
 
-        return known._changed([question], permitted)
+        spending = known._spending.permit(known._members(question), self.levels.noise(question.under))
+        return replace(known._changed([question], permitted), _spending=spending)
+
+    def spent_millionths(self, question: Question) -> int:
+        """Of rho, by noisy totals of the day so far: the most of any member of the question."""
+        return self._spending.of(self.day.index.known(question.grant.members))
+
+    def _members(self, question: Question) -> Places:
+        return self.day.index.places(question.grant.members)
 
     def _changed(self, questions: Sequence[Question], change: Callable[[Day, int, Question], Day]) -> Self:
         known = self._knowing(questions)
@@ -147,7 +168,7 @@ class Granted:
         for question in questions:
             for number in self.levels.taking(question.under):
                 days[number] = change(days[number], number, question)
-        return type(self)(self.levels, tuple(days), known._classes)
+        return replace(known, _days=tuple(days))
 
     def _knowing(self, questions: Sequence[Question]) -> Self:
         """The same grants, for an index that has the questions' meters, and with their classes."""
@@ -157,7 +178,8 @@ class Granted:
         for question in questions:
             for name, meters in question.classes.items():
                 classes[index.places(meters)] |= 1 << _CLASSES.index(name)
-        return type(self)(self.levels, tuple(day.knowing(index) for day in self._days), classes)
+        days, spending = tuple(day.knowing(index) for day in self._days), self._spending.knowing(len(index))
+        return type(self)(self.levels, days, classes, spending)
 
     def _rule(self, number: int) -> SizeRule:
         level = self.levels.levels[number]

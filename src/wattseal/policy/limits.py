@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from wattseal.policy.pack import Policy, PurposeRule
+from wattseal.policy.pack import Policy, PurposeRule, Zcdp
 from wattseal.protocol.errors import FunctionalNotPermitted, PurposeNotPermitted
 from wattseal.protocol.roster import CustomerClass, Interval, Roster
 from wattseal.protocol.tariff.charges import Mode
@@ -66,12 +66,19 @@ def check_classes(policy: Policy, purpose: str, classes: Iterable[CustomerClass]
 
 
 def check_totals(policy: Policy, purpose: str) -> None:
-    """Raises PurposeNotPermitted or FunctionalNotPermitted unless the purpose has exact totals."""
+    """Raises PurposeNotPermitted or FunctionalNotPermitted unless the purpose has totals."""
     rule = policy.check_purpose(purpose)
     if not rule.opens_totals:
         raise FunctionalNotPermitted(f"policy {policy.name} opens no totals under purpose {purpose}")
-    if rule.noise != "none":
-        raise FunctionalNotPermitted("this version adds no noise, and the policy asks for it")
+
+
+def check_clip(rule: Zcdp, interval: Interval, largest_read: int) -> None:
+    """Raises FunctionalNotPermitted if a meter's encoder takes reads that the noise is too small for."""
+    clip = rule.clip_at(interval)
+    if largest_read > clip:
+        raise FunctionalNotPermitted(
+            f"the policy's noise hides reads of up to {clip}, and the region's layout holds {largest_read}"
+        )
 
 
 def check_bills(policy: Policy, purpose: str, mode: Mode, customer_class: CustomerClass) -> None:

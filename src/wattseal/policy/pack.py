@@ -59,13 +59,17 @@ class ClassRule(Message):
 class Zcdp(Message):
     """Zero-concentrated differential privacy: what one release spends of each (atom, day), in millionths of rho.
 
-    `clip` bounds one member's read of an interval, in the region's unit.
+    `clip` bounds one member's read of a quarter hour, in the region's unit; longer intervals hold as many times more. A
+    region whose meters may report more has no noisy totals.
     """
 
     mechanism: Literal["zcdp"]
     rho_millionths: Millionths
     clip: Annotated[int, Field(ge=1, lt=1 << 32)]
     budget_rho_millionths: Millionths
+
+    def clip_at(self, interval: Interval) -> int:
+        return self.clip * interval // 15
 
     @model_validator(mode="after")
     def _affordable(self) -> Self:

@@ -8,6 +8,9 @@ sensitivity D is D^2 / (2 sigma^2)-zCDP, and costs add up. Costs are integers, M
 
 from math import isqrt
 
+DELTA = 1e-6
+"""What an epsilon is quoted for."""
+
 MICRO = 1_000_000
 """Costs are in millionths, because messages carry integers."""
 

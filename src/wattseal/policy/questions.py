@@ -1,15 +1,23 @@
 """Which statements may be opened at all: the checks that the aggregator, the decryptor and the unblinder share."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from wattseal.policy.levels import Granted, Question, Under
-from wattseal.policy.limits import check_classes, check_totals
+from wattseal.policy.limits import check_classes, check_clip, check_totals
 from wattseal.policy.measures import Measures
 from wattseal.policy.sets import Grant, Waived
 from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, MeterQuarantined
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import ALL_ONES, TotalStatement
+
+
+class Capacity(NamedTuple):
+    """What the region's layout holds: meters in one total, and energy in one read."""
+
+    largest_group: int
+    largest_read: int
 
 
 def question_of(statement: TotalStatement, roster: Roster) -> Question:
@@ -25,13 +33,12 @@ def permit_total(
     key: KeyNotice,
     granted: Granted,
     measures: Measures,
-    largest_group: int,
+    capacity: Capacity,
 ) -> Granted:
     """What was granted of the day, and the statement.
 
-    `roster` and `measures` are those in force in the statement's window, `key` is the one with its key id,
-    `largest_group` what the layout's headroom holds. Raises Refused, or Contradiction for a statement under another
-    roster, key or layout.
+    `roster` and `measures` are those in force in the statement's window, `key` is the one with its key id. Raises
+    Refused, or Contradiction for a statement under another roster, key or layout.
     """
     policy = granted.levels.policy
     check_totals(policy, statement.purpose)
@@ -47,7 +54,10 @@ def permit_total(
     check_classes(policy, statement.purpose, question.classes)
     if not measures.quarantined.isdisjoint(question.grant.members):
         raise MeterQuarantined("a member is in quarantine")
-    return granted.permit(question, largest_group, [*_waived(statement, roster, measures)])
+    rule = policy.check_purpose(statement.purpose)
+    if rule.noise != "none":
+        check_clip(rule.noise, roster.interval_minutes, capacity.largest_read)
+    return granted.permit(question, capacity.largest_group, [*_waived(statement, roster, measures)])
 
 
 def _waived(statement: TotalStatement, roster: Roster, measures: Measures) -> Iterator[Waived]:

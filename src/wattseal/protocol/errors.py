@@ -29,6 +29,7 @@ WattsealError
 │   ├── ShareTooLarge         a combination of bills and sums would tell too much about one interval
 │   ├── KeyDestroyed          the key period's secrets are gone for good
 │   ├── VerificationRefused   the one answer to everything that failed while opening
+│   ├── BudgetExhausted       noisy totals have spent what a pack allows of a day
 │   └── AttemptsExhausted
 ├── Unavailable               try again later, nothing was lost
 │   ├── StoreUnavailable
@@ -147,6 +148,10 @@ class RosterChangeRefused(Refused):
 
 class RankExhausted(Refused):
     slug = "rank-exhausted"
+
+
+class BudgetExhausted(Refused):
+    slug, status = "budget-exhausted", 429
 
 
 class ShareTooLarge(Refused):

@@ -1,9 +1,9 @@
 """The two halves' words: ledger heads, the unblinder's grant of pads, and the release that a collector gets."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wattseal.protocol.codec import Bytes, Bytes32, Count, Many, Message
 from wattseal.protocol.errors import Contradiction, SignatureInvalid
@@ -68,16 +68,35 @@ class PadRequest(Message):
     seen: Annotated[Many[SignedHead], Field(max_length=3)] = ()
 
 
+Noisy = Annotated[int, Field(gt=-(1 << 62), lt=1 << 62)]
+"""A sum with noise, or noise alone: below zero, too."""
+
+
+class ReleaseNoise(Message):
+    """That a total is noisy: each half added a discrete Gaussian of standard deviation `sigma` to each interval.
+
+    The release cost each member's day `rho_millionths` of zero-concentrated differential privacy, for each half's noise
+    alone; `spent_rho_millionths` is the most that noisy totals have spent of any member's day, this one included.
+    """
+
+    sigma: Annotated[int, Field(ge=1, lt=1 << 40)]
+    rho_millionths: Annotated[int, Field(ge=1)]
+    spent_rho_millionths: Annotated[int, Field(ge=1)]
+    budget_rho_millionths: Annotated[int, Field(ge=1)]
+
+
 class PadGrant(Message):
     """Unblinder to decryptor: the sum of the members' pads, and the ledger head that records the grant.
 
-    `policy` is the digest of the pack that the unblinder granted it under. `seen` is the decryptor's head that the
-    unblinder knew before this request: the decryptor finds it in its own chain, or its ledger was replaced.
+    `noise` is the unblinder's part of each interval's, none of an exact total. `policy` is the digest of the pack that
+    the unblinder granted it under. `seen` is the decryptor's head that the unblinder knew before this request: the
+    decryptor finds it in its own chain, or its ledger was replaced.
     """
 
     statement_digest: Bytes32
     policy: Bytes32
     pad_sum: Annotated[Bytes, Field(max_length=1 << 16)]
+    noise: Annotated[Many[Noisy], Field(max_length=96)] = ()
     head: SignedHead
     seen: Annotated[Many[SignedHead], Field(max_length=1)] = ()
 
@@ -85,8 +104,9 @@ class PadGrant(Message):
 class Release(Message):
     """The opened total with everything that a reader needs to check it; the same statement gets the same bytes.
 
-    `reads` are sums of each interval in `unit`, which is the region's. `policy` and `unblinder_policy` are the digests
-    of the packs that the halves released it under: each operator answers for its own.
+    `reads` are sums of each interval in `unit`, which is the region's; exact ones unless there is `noise`. `policy` and
+    `unblinder_policy` are the digests of the packs that the halves released it under: each operator answers for its
+    own.
     """
 
     version: Literal[1] = 1
@@ -94,11 +114,18 @@ class Release(Message):
     policy: Bytes32
     unblinder_policy: Bytes32
     unit: Unit
-    reads: Many[Count]
+    reads: Many[Noisy]
+    noise: ReleaseNoise | None = None
     members: Annotated[int, Field(ge=1, le=MAX_METERS)]
     flagged: Many[Count]
     decryptor_head: SignedHead
     unblinder_head: SignedHead
+
+    @model_validator(mode="after")
+    def _exact_sums_are_counts(self) -> Self:
+        if self.noise is None and any(read < 0 for read in self.reads):
+            raise ValueError("reads of an exact total are not below zero")
+        return self
 
     def check_heads(self, decryptor: bytes, unblinder: bytes) -> None:
         """Raises SignatureInvalid unless each half signed its own head."""

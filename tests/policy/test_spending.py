@@ -1,0 +1,128 @@
+"""What noisy totals spend: of every member's day, of all purposes together; and never beside exact ones."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.policy.packs import pack_of, purpose_rule
+from tests.policy.trees import Meters, grant, meters
+from wattseal.policy.levels import Granted, Levels, Question, Under
+from wattseal.policy.meter_index import NO_METERS
+from wattseal.policy.pack import Zcdp
+from wattseal.policy.spending import Noise, Spending
+from wattseal.protocol.errors import BudgetExhausted, PinnedOtherwise, Refused
+from wattseal.protocol.roster import Interval
+
+NOISE = Noise(sigma=1_000, rho_millionths=200, budget_rho_millionths=500)
+RULE = Zcdp(mechanism="zcdp", rho_millionths=200, clip=16_383, budget_rho_millionths=500)
+PACK = pack_of(
+    {
+        "planning": purpose_rule(),
+        "study": purpose_rule(use="secondary", basis="noise", functionals=("totals",), noise=RULE),
+        "survey": purpose_rule(use="secondary", basis="noise", functionals=("totals",), noise=RULE),
+    }
+)
+LEVELS = Levels(PACK)
+TOWN = meters(range(60))
+NORTH, SOUTH = meters(range(30)), meters(range(30, 60))
+
+
+def asked(active: Meters, purpose: str) -> Question:
+    return Question(grant(active, sorted(active)), Under(purpose, 15), {"residential": active})
+
+
+def granted(*questions: tuple[Meters, str]) -> Granted:
+    known = Granted.none(LEVELS, NO_METERS)
+    for active, purpose in questions:
+        known = known.permit(asked(active, purpose), 16_384)
+    return known
+
+
+def places(*numbers: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    return np.array(numbers, dtype=np.intp)
+
+
+def test_every_member_pays_for_every_draw_that_counted_it() -> None:
+    after = granted((TOWN, "study"), (NORTH, "study"))
+    assert after.spent_millionths(asked(NORTH, "study")) == 400
+    assert after.spent_millionths(asked(SOUTH, "study")) == 200
+
+
+def test_a_budget_that_is_spent_refuses_and_others_are_not_touched() -> None:
+    once = granted((TOWN, "study"), (NORTH, "study"))
+    west = meters(range(20))
+    with pytest.raises(BudgetExhausted):
+        once.permit(asked(west, "study"), 16_384)
+    twice = once.permit(asked(SOUTH, "study"), 16_384)
+    assert twice.spent_millionths(asked(TOWN, "study")) == 400
+
+
+def test_purposes_share_one_budget() -> None:
+    once = granted((TOWN, "study"), (NORTH, "survey"))
+    with pytest.raises(BudgetExhausted):
+        once.permit(asked(meters(range(20)), "survey"), 16_384)
+
+
+def test_the_same_members_again_are_no_new_draw() -> None:
+    once = granted((TOWN, "study"), (TOWN, "survey"), (TOWN, "study"))
+    assert once.spent_millionths(asked(TOWN, "study")) == 200
+
+
+@pytest.mark.parametrize(("first", "second"), [("planning", "study"), ("study", "planning")])
+@pytest.mark.parametrize(("one", "other"), [(TOWN, TOWN), (TOWN, NORTH), (NORTH, TOWN)])
+def test_a_meters_day_is_exact_or_noisy_never_both(one: Meters, other: Meters, first: str, second: str) -> None:
+    once = granted((one, first))
+    with pytest.raises(PinnedOtherwise, match=r"counted (exactly|with noise) in an earlier"):
+        once.permit(asked(other, second), 16_384)
+
+
+def test_apart_one_half_of_a_town_is_exact_and_the_other_noisy() -> None:
+    after = granted((NORTH, "planning"), (SOUTH, "study"))
+    assert after.spent_millionths(asked(SOUTH, "study")) == 200
+
+
+def test_what_a_ledger_tells_is_what_was_permitted() -> None:
+    questions = ((TOWN, "study"), (NORTH, "survey"), (SOUTH, "study"))
+    read = Granted.none(LEVELS, NO_METERS).after(*(asked(*question) for question in questions))
+    permitted = granted(*questions)
+    for active in (TOWN, NORTH, SOUTH):
+        assert read.spent_millionths(asked(active, "study")) == permitted.spent_millionths(asked(active, "study"))
+    with pytest.raises(PinnedOtherwise):
+        read.permit(asked(TOWN, "planning"), 16_384)
+
+
+def test_another_scale_is_another_draw() -> None:
+    other = NOISE._replace(sigma=999)
+    after = Spending().knowing(2).permit(places(0, 1), NOISE).permit(places(1, 0), other)
+    assert after.of(places(0)) == 400
+
+
+def test_the_scale_follows_from_cost_clip_and_interval() -> None:
+    intervals_of: dict[Interval, int] = {15: 96, 30: 48, 60: 24}
+    for interval, intervals in intervals_of.items():
+        exact = RULE.clip * (interval // 15) * math.sqrt(intervals * 1_000_000 / (2 * RULE.rho_millionths))
+        assert exact <= Noise.of(RULE, interval).sigma < exact * 1.0001
+
+
+@given(st.lists(st.tuples(st.sets(st.integers(0, 9), min_size=1), st.booleans()), max_size=12))
+def test_nobody_is_ever_over_budget_nor_told_both_ways(totals: list[tuple[set[int], bool]]) -> None:
+    spending = Spending().knowing(10)
+    draws: set[frozenset[int]] = set()
+    exact: set[int] = set()
+    for members, noisy in totals:
+        try:
+            spending = spending.permit(places(*members), NOISE if noisy else None)
+        except Refused:
+            continue
+        if noisy:
+            draws.add(frozenset(members))
+        else:
+            exact |= members
+    for meter in range(10):
+        cost = NOISE.rho_millionths * sum(meter in draw for draw in draws)
+        assert cost <= NOISE.budget_rho_millionths
+        assert not (cost and meter in exact)
+        assert spending.of(places(meter)) == (0 if meter in exact else cost)
