@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -12,16 +13,20 @@ from bench.plain_ring import plain_dot, plain_transform
 from bench.timing import Comparison, Side, compare
 from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
 from wattseal.cryptosystems.ckks.bill_decryptor import Unmasking
+from wattseal.cryptosystems.ckks.decryptor import CkksDecryptor
+from wattseal.cryptosystems.ckks.encoder import coefficient_count
 from wattseal.cryptosystems.ckks.encryptor import MeterSealer
 from wattseal.cryptosystems.ckks.evaluator import bills_sums
 from wattseal.cryptosystems.ckks.functional import Functional
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096, MODULUS_ID, PRIMES
-from wattseal.cryptosystems.ckks.residues import from_bytes
+from wattseal.cryptosystems.ckks.residues import byte_count, from_bytes
 from wattseal.cryptosystems.ckks.scales import Cycle, bill_scale
 from wattseal.cryptosystems.ckks.unblinder import bills_pads
+from wattseal.cryptosystems.errors import VerificationFailed
 from wattseal.cryptosystems.pads.keystream import keystreams
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.kernels.decorator import kernel
 from wattseal.kernels.dot import dot
 from wattseal.kernels.transform import forward, transform_tables
@@ -107,6 +112,7 @@ def comparisons() -> Iterator[Comparison]:
     plain = np.array([from_bytes(report, INTERVALS) for report in town.reports])
     for results in (1, RESULTS):
         yield from bills(town, plain, results)
+    yield from totals()
     yield from against_tenseal(town)
 
 
@@ -131,6 +137,27 @@ def bills(town: Neighborhood, plain: NDArray[np.uint64], results: int) -> Iterat
         lambda: [len(keystreams(keys[i : i + 8], names[i : i + 8], WORDS)) for i in range(0, METERS, 8)], units
     )
     yield Computed(f"{named}: floor, the one keystream / bare dot product", streams, bare, at_most=5, rounds=15)
+
+
+def totals() -> Iterator[Comparison]:
+    """What the decryptor does for a day's total of 1,000 members, of whom ten are missing in turn."""
+    layout = DEFAULT_LAYOUTS[15]
+    label = Label(CKKS_4096.suite, MODULUS_ID, "north", "", 1, 1, 0, 1440, 1, 0)
+    labels = [label._replace(meter=f"meter-{number:06}") for number in range(METERS)]
+    keys = [Secret(secrets.token_bytes(32)) for _ in labels]
+    sealed = bytes(byte_count(coefficient_count(CKKS_4096, layout)))
+    missing = iter(range(1 << 30))
+
+    def open_total(decryptor: CkksDecryptor) -> None:
+        first = next(missing) * 10 % (METERS - 10) + 1
+        members, own = [*labels[:first], *labels[first + 10 :]], [*keys[:first], *keys[first + 10 :]]
+        with suppress(VerificationFailed):
+            decryptor.open_total(sealed, sealed, members, own, keys[0])
+
+    kept = CkksDecryptor(CKKS_4096, layout)
+    again = Side(lambda: open_total(kept), METERS)
+    anew = Side(lambda: open_total(CkksDecryptor(CKKS_4096, layout)), METERS)
+    yield Computed("a member of a total: sums of secrets kept / made anew", again, anew, at_most=0.5)
 
 
 def bare_dots(town: Neighborhood, plain: NDArray[np.uint64], results: int) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernels import naive_ring
-from wattseal.kernels.sampling import fill_errors, fill_ternary, fill_uniform
+from wattseal.kernels.sampling import add_ternary, fill_errors, fill_ternary, fill_uniform
 
 PRIME = naive_ring.PRIMES[1]
 LARGEST_WORD = (1 << 64) - 1
@@ -53,6 +53,26 @@ def compare_ternary(stream: bytes, size: int) -> None:
 @given(st.lists(st.one_of(st.integers(0, 255), st.just(255)), min_size=1, max_size=200), st.integers(0, 20))
 def test_ternary(stream: list[int], spare: int) -> None:
     compare_ternary(bytes(stream), max(1, len(stream) - spare))
+
+
+def compare_added(streams: list[bytes], size: int) -> None:
+    total = np.full(size, 7, dtype=np.int16)
+    sources = np.frombuffer(b"".join(streams), dtype=np.uint8).reshape(len(streams), -1)
+    expected = [naive_ring.ternary(stream, size) for stream in streams]
+    sufficed = add_ternary(sources, total)
+    assert bool(sufficed) == (None not in expected)
+    if sufficed:
+        assert total.tolist() == [7 + sum(column) for column in zip(*(row or [] for row in expected), strict=True)]
+
+
+@given(st.lists(st.binary(min_size=9, max_size=9), min_size=1, max_size=20), st.integers(1, 9))
+def test_added_ternary(streams: list[bytes], size: int) -> None:
+    compare_added(streams, size)
+
+
+def test_the_largest_sum_of_trits_small() -> None:
+    compare_added([bytes([2, 0])] * 1000, 2)
+    compare_added([bytes([2, 0]), bytes([255, 0])], 2)
 
 
 def test_every_byte_but_one_counts_small() -> None:

@@ -55,6 +55,17 @@ def fill_ternary(stream: NDArray[np.uint8], trits: NDArray[np.int8]) -> bool:
 
 
 @kernel
+def add_ternary(streams: NDArray[np.uint8], total: NDArray[np.int16]) -> bool:
+    """Add what `fill_ternary` takes from each row. False if the bytes of one did not suffice."""
+    trits, sufficed = np.empty(total.shape[0], dtype=np.int8), True
+    for row in range(streams.shape[0]):
+        sufficed &= fill_ternary(streams[row], trits)
+        for i in range(total.shape[0]):
+            total[i] += np.int16(trits[i])
+    return sufficed
+
+
+@kernel
 def fill_errors(words: NDArray[np.uint64], errors: NDArray[np.float64]) -> None:
     """Centered binomial, variance 10.5: how many of the lowest 42 bits of each word are set, less 21."""
     for i in range(errors.shape[0]):

@@ -16,6 +16,7 @@ from wattseal.cryptosystems.ckks.encoder import coefficient_count
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096
 from wattseal.cryptosystems.ckks.reference.batch_decryptor import SealBatchDecryptor
 from wattseal.cryptosystems.ckks.reference.decryptor import SealDecryptor
+from wattseal.cryptosystems.ckks.secret_sums import SecretSums
 from wattseal.cryptosystems.ckks.unblinder import CkksUnblinder
 from wattseal.cryptosystems.errors import BackendError, ParameterError
 from wattseal.cryptosystems.interface import Decryptor, Unblinder
@@ -91,13 +92,18 @@ def unblinder_of(notice: KeyNotice, layout_id: bytes) -> Unblinder:
     return PaillierUnblinder(public_key_of(notice), layout)
 
 
-def decryptor_of(suite: int, secret_key: SecretKey | None, layout_id: bytes, backend: Backend) -> Decryptor:
-    """Only Paillier has a secret key of its own: the others' are the meters'. Raises as `unblinder_of`."""
+def decryptor_of(
+    suite: int, secret_key: SecretKey | None, layout_id: bytes, backend: Backend, sums: SecretSums | None = None
+) -> Decryptor:
+    """Only Paillier has a secret key of its own: the others' are the meters', and CKKS keeps sums of them.
+
+    Raises as `unblinder_of`.
+    """
     layout = layout_of(layout_id)
     with _fitting(suite, layout_id):
         match suite:
             case Suite.CKKS:
-                return (CkksDecryptor if backend is Backend.OURS else SealDecryptor)(CKKS_4096, layout)
+                return (CkksDecryptor if backend is Backend.OURS else SealDecryptor)(CKKS_4096, layout, sums)
             case Suite.MASKING:
                 return MaskingDecryptor(MaskingParameters(layout))
     if secret_key is None:

@@ -13,6 +13,8 @@ from nacl.signing import SigningKey
 
 from wattseal.cryptosystems.backend import Backend
 from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
+from wattseal.cryptosystems.ckks.parameters import CKKS_4096
+from wattseal.cryptosystems.ckks.secret_sums import SecretSums
 from wattseal.cryptosystems.interface import Decryptor
 from wattseal.cryptosystems.pads.derive import Root
 from wattseal.cryptosystems.paillier.keys import SecretKey
@@ -87,6 +89,7 @@ class Vault:
         self._periods = {period.number: period for period in periods}
         self._keep = keep
         self._backend = backend
+        self._secret_sums = SecretSums(CKKS_4096)
         self._one_at_a_time = threading.Lock()
 
     @classmethod
@@ -136,7 +139,7 @@ class Vault:
     def decryptor(self, number: int, layout_id: bytes) -> Decryptor:
         """Of one key period. Raises as `root`, and UnknownSubject for another layout."""
         self.root(number)
-        return decryptor_of(self.suite, self._periods[number].secret_key, layout_id, self._backend)
+        return decryptor_of(self.suite, self._periods[number].secret_key, layout_id, self._backend, self._secret_sums)
 
     @property
     def bills_decryptor(self) -> type[BatchDecryptor]:
@@ -183,6 +186,7 @@ class Vault:
                 raise Rejected(f"the root of period {kept[0]} leads to that of period {number}: destroy it first")
             erased = replace(self._periods[number], root=None, secret_key=None)
             self._seal({**self._periods, number: erased})
+            self._secret_sums.forget()
 
     def _seal(self, periods: dict[int, Period]) -> None:
         content = _Sealed(

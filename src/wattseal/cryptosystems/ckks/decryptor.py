@@ -10,9 +10,10 @@ from wattseal.cryptosystems.ckks.encoder import SPARE, coefficient_count
 from wattseal.cryptosystems.ckks.functional import noise_bound
 from wattseal.cryptosystems.ckks.opening import Opened, nearest_multiple
 from wattseal.cryptosystems.ckks.parameters import CkksParameters
-from wattseal.cryptosystems.ckks.polynomials import secret_polynomial, times_public, transformed
+from wattseal.cryptosystems.ckks.polynomials import times_public, transformed
 from wattseal.cryptosystems.ckks.residues import from_bytes, number_of
 from wattseal.cryptosystems.ckks.scales import total_scale
+from wattseal.cryptosystems.ckks.secret_sums import SecretSums
 from wattseal.cryptosystems.errors import CiphertextError, ParameterError, VerificationFailed
 from wattseal.cryptosystems.interface import Total
 from wattseal.cryptosystems.pads.label import Label, Use
@@ -23,9 +24,13 @@ from wattseal.cryptosystems.slots.layout import SlotLayout
 class CkksDecryptor:
     """Opens totals of one layout. Its secrets are the keys of the members, handed to each call."""
 
-    def __init__(self, parameters: CkksParameters, layout: SlotLayout) -> None:
-        """Raises ParameterError if the layout does not fit the ring."""
+    def __init__(self, parameters: CkksParameters, layout: SlotLayout, sums: SecretSums | None = None) -> None:
+        """Sums of secrets are kept from one total to the next in `sums`, for this decryptor alone if it is not given.
+
+        Raises ParameterError if the layout does not fit the ring.
+        """
         self._parameters, self._layout = parameters, layout
+        self._sums = SecretSums(parameters) if sums is None else sums
         self._coefficients = coefficient_count(parameters, layout)
 
     def open_total(
@@ -72,12 +77,11 @@ class CkksDecryptor:
         self, labels: Sequence[Label], secret_keys: Sequence[Secret]
     ) -> Sequence[tuple[Label, NDArray[np.float64]]]:
         """Secrets add up: one sum for each a that occurs, with a label that names it; every number has its own."""
-        sums: dict[bytes, tuple[Label, NDArray[np.float64]]] = {}
+        by_number: dict[tuple[object, ...], tuple[Label, dict[str, Secret]]] = {}
         for label, key in zip(labels, secret_keys, strict=True):
-            nothing = np.zeros(self._parameters.degree)
-            _, secrets = sums.setdefault(label.encode_without_meter(Use.A), (label, nothing))
-            secrets += secret_polynomial(self._parameters, key, label)
-        return list(sums.values())
+            _, members = by_number.setdefault(_without_meter(label), (label, {}))
+            members[label.meter] = key
+        return [(label, self._sums.of(label, members).astype(np.float64)) for label, members in by_number.values()]
 
     def _decrypted(
         self, unblinded: NDArray[np.int64], secrets: Sequence[tuple[Label, NDArray[np.float64]]]
@@ -105,3 +109,7 @@ class CkksDecryptor:
             and len({label.meter for label in labels}) == len(labels) <= self._layout.largest_group
             and belongs(labels[0], self._parameters)
         )
+
+
+def _without_meter(label: Label) -> tuple[object, ...]:
+    return (*label[:3], *label[4:])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wattseal.cryptosystems.ckks.parameters import PRIMES, CkksParameters
 from wattseal.cryptosystems.ckks.residues import numbers_from_words
-from wattseal.cryptosystems.ckks.streams import trits, uniform_residues, weighed_trits
+from wattseal.cryptosystems.ckks.streams import summed_trits, trits, uniform_residues, weighed_trits
 from wattseal.cryptosystems.pads.keystream import KEY_BYTES
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
@@ -55,6 +55,13 @@ def times_public(parameters: CkksParameters, label: Label, factor: NDArray[np.fl
     for a, row, tables, result in zip(public, factor, _tables(parameters), coefficients, strict=True):
         multiply(a, row, tables, result)
     return coefficients
+
+
+def summed_secrets(
+    parameters: CkksParameters, secret_keys: Sequence[Secret], label: Label, meters: Sequence[str]
+) -> NDArray[np.int16]:
+    """The sum of the secrets of at most 32,767 meters of the label's region, under its key id."""
+    return summed_trits(secret_keys, _secret_names(label, meters), parameters.degree)
 
 
 def _secret_names(label: Label, meters: Sequence[str]) -> list[bytes]:

@@ -11,7 +11,7 @@ from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.pads.keystream import keystreams
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
-from wattseal.kernels.sampling import fill_errors, fill_ternary, fill_uniform
+from wattseal.kernels.sampling import add_ternary, fill_errors, fill_ternary, fill_uniform
 from wattseal.kernels.weighing import weigh_streams, weigh_trits
 
 _WORD_BYTES = 8
@@ -71,6 +71,14 @@ def weighed_trits(keys: Sequence[Secret], names: Sequence[bytes], residues: NDAr
         streams = _trit_streams(keys[some], names[some], residues.shape[2])
         _require(weigh_trits(streams, RING, residues, numbers[some]))
     return numbers
+
+
+def summed_trits(keys: Sequence[Secret], names: Sequence[bytes], count: int) -> NDArray[np.int16]:
+    """The sum of the trits of at most 32,767 keys and names."""
+    total = np.zeros(count, dtype=np.int16)
+    for some in _groups(len(names)):
+        _require(add_ternary(_trit_streams(keys[some], names[some], count), total))
+    return total
 
 
 def _trit_streams(keys: Sequence[Secret], names: Sequence[bytes], count: int) -> NDArray[np.uint8]:

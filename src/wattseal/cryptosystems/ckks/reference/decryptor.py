@@ -10,6 +10,7 @@ from wattseal.cryptosystems.ckks.parameters import CkksParameters
 from wattseal.cryptosystems.ckks.polynomials import public_polynomial
 from wattseal.cryptosystems.ckks.reference.seal import seal_of
 from wattseal.cryptosystems.ckks.residues import PRIME_WORDS
+from wattseal.cryptosystems.ckks.secret_sums import SecretSums
 from wattseal.cryptosystems.pads.label import Label
 from wattseal.cryptosystems.slots.layout import SlotLayout
 
@@ -17,9 +18,9 @@ from wattseal.cryptosystems.slots.layout import SlotLayout
 class SealDecryptor(CkksDecryptor):
     """What CkksDecryptor does."""
 
-    def __init__(self, parameters: CkksParameters, layout: SlotLayout) -> None:
+    def __init__(self, parameters: CkksParameters, layout: SlotLayout, sums: SecretSums | None = None) -> None:
         """Raises ParameterError if the layout does not fit the ring, BackendError without TenSEAL."""
-        super().__init__(parameters, layout)
+        super().__init__(parameters, layout, sums)
         self._seal = seal_of(parameters)
 
     def _decrypted(
