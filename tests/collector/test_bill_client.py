@@ -278,8 +278,8 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert (answer.json["meters"], answer.json["files"]) == (["m1"], [])
         text = command(directory)
         assert text.status == 0
-        assert f"amount: {answer.json['amount']}" in text.stdout
-        assert "None" not in text.stdout
+        assert f"Amount due ${answer.json['amount']}" in " ".join(text.stdout.split())
+        assert text.stdout.startswith("Electricity bill, meter m1\n")
         roles.refusal = RankExhausted("as many as may be")
         refused = command(directory)
         assert (refused.status, refused.words) == (3, "refused (rank-exhausted): as many as may be")

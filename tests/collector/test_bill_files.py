@@ -138,8 +138,11 @@ def test_json_says_all_of_it() -> None:
     assert json.loads(bill_json(found)) == {
         "meters": ["m1"],
         "account": "account 7",
+        "commodity": "electricity",
         "cycle_start": "2026-05-01",
         "cycle_end": "2026-05-31",
+        "days": 30,
+        "days_of_cycle": 30,
         "timezone": "America/Los_Angeles",
         "tariff": "T-1",
         "revision": "2026-03-01",

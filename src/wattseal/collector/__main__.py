@@ -267,6 +267,7 @@ def bill(
     from wattseal.collector.bill import BillOptions
     from wattseal.collector.bill import bill as order
     from wattseal.collector.bill_route import bill_route
+    from wattseal.collector.bill_text import show_bill
 
     if len(about) != (2 if route is None else 1):
         raise UsageError("give METER CYCLE, or --route NAME and CYCLE alone")
@@ -293,7 +294,10 @@ def bill(
             raise typer.Exit(3)
         return
     answer = order(options)
-    _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
+    if as_json:
+        _show(answer, as_json)
+    else:
+        show_bill(answer)
 
 
 @cli.command()

@@ -119,8 +119,11 @@ def described(found: Found) -> dict[str, Any]:
     head = {
         "meters": list(found.meters),
         "account": found.account,
+        "commodity": terms.tariff.commodity,
         "cycle_start": cycle.first.isoformat(),
         "cycle_end": cycle.after.isoformat(),
+        "days": cycle.days,
+        "days_of_cycle": cycle.length,
         "timezone": cycle.timezone,
         "tariff": terms.tariff.name,
         "revision": terms.tariff.revision,
