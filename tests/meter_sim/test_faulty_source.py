@@ -103,6 +103,18 @@ def test_gaps_lose_reads_and_leave_registers() -> None:
         assert (part.steps.wh == own.steps.wh).all()
 
 
+def test_what_meters_counted_is_known_through_gaps_and_not_after_their_death() -> None:
+    source = days(6)
+    gaps, dead = faulty(source, plan(gaps={"rate": 0.5})), faulty(source, plan(dead={"rate": 0.1}))
+    for (truth,), lossy, mortal in zip(source.parts, gaps, dead, strict=True):
+        assert (lossy.measured.wh == truth.wh).all()
+        assert lossy.measured.known.all()
+        assert (mortal.measured.known == mortal.present).all()
+        assert (mortal.measured.wh == truth.wh * mortal.present).all()
+    assert not all(part.present.all() for part in gaps)
+    assert not all(part.present.all() for part in dead)
+
+
 def test_the_dead_have_no_reads_and_no_register_reads() -> None:
     troubled = plan(dead={"rate": 0.3})
     deaths = troubled.deaths(METERS)
