@@ -37,6 +37,13 @@ def peak_of(process: int) -> int:
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
+def processor_seconds_of(pid: int) -> float:
+    """Of one process that runs."""
+    process = _read(Path("/proc") / str(pid))
+    assert process is not None
+    return process.ticks / _TICKS
+
+
 class PeakMemory:
     """The largest sum of the family's resident memory while the context lasts, in bytes. Shared pages count in each."""
 

@@ -106,7 +106,7 @@ def test_a_report_does_not_fit_another_window_meter_or_ciphertext(town: Town) ->
 
     def forged(ciphertext: bytes, **changes: object) -> bytes:
         thief = CorruptMeter.of(town, "a-01")
-        header = replace(report.header, **changes)  # type: ignore[arg-type]  # any field's value
+        header = report.header._replace(**changes)  # type: ignore[arg-type]  # any field's value
         return thief.signed(header, ciphertext)[:-64] + signature
 
     neighbor = CorruptMeter.of(town, "a-00").report(day, {})

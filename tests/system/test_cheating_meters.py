@@ -140,14 +140,14 @@ def test_the_door_names_what_is_wrong(town: Town) -> None:
     before_the_key, next_century = parse_window("1985-03-02"), parse_window("2099-01-01")
     cases = {
         "signature-invalid": neighbor.signed(liar.header(day), ciphertext),
-        "unknown-meter": liar.signed(replace(liar.header(day), meter=MeterId("a-99")), ciphertext),
+        "unknown-meter": liar.signed(liar.header(day)._replace(meter=MeterId("a-99")), ciphertext),
         "unknown-region": liar.signed(liar.header(day, region="region-2"), ciphertext),
         "inactive-channel": liar.signed(liar.header(day, channel=Channel.RECEIVED), ciphertext),
         "unknown-key": liar.signed(liar.header(day, key_id=2), ciphertext),
         "retired-key": liar.signed(liar.header(day, **whole_window(before_the_key)), ciphertext),
         "wrong-suite-or-layout": liar.signed(liar.header(day, layout_id=DEFAULT_LAYOUTS[60].layout_id), ciphertext),
         "early": liar.signed(liar.header(day, **whole_window(next_century)), ciphertext),
-        "kind-not-taken": liar.signed(liar.header(day, kind=Kind.REGISTER), ciphertext),
+        "kind-not-taken": liar.signed(liar.header(day, kind=Kind.VECTOR), ciphertext),
         "malformed": liar.report(day, {})[:-1],
     }
     statuses = town.upload([*cases.values(), liar.signed(liar.header(day, suite=129), ciphertext)])

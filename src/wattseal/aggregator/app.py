@@ -1,15 +1,15 @@
 """The aggregator over HTTP: uploads, windows, encrypted totals and bills."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
-from prometheus_client import Counter
+from prometheus_client import Counter as Metric
 from starlette.routing import Route
 
 from wattseal import __version__
@@ -18,7 +18,7 @@ from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door, Reason
 from wattseal.aggregator.heads import HeadsSeen
-from wattseal.aggregator.intake import Intake
+from wattseal.aggregator.intake import Intake, answer_of
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
 from wattseal.aggregator.windows import Closing
@@ -50,7 +50,7 @@ from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.time import Clock, parse_window, window_date
 
 UPLOAD_LIMIT = 8 << 20
-REPORTS = Counter("wattseal_reports", "Reports by what became of them", ["status"])
+REPORTS = Metric("wattseal_reports", "Reports by what became of them", ["status"])
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class _Running:
     def __init__(self, parts: Parts, store: Store) -> None:
         self.store = store
         self.door = Door(parts.registry, parts.clock, horizon_days=parts.horizon_days, backend=parts.backend)
-        self.intake = Intake(store)
+        self.intake = Intake(store, self.door)
         days = Days(store, parts.registry, Levels(parts.policy))
         self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock, days)
         self.totals = Totals(store, parts.registry, self.door, parts.signing_key, self.billing, days)
@@ -137,17 +137,16 @@ def _upload(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
         """Framed reports; one status each, in order. An accepted report is on disk when the answer leaves."""
         parts.tokens.require_bearer(request, Scope.FLEET)
         running = _running(request.app)
-        admitted = await run_in_threadpool(running.door.admit, await read_body(request, UPLOAD_LIMIT))
-        words = [_word(status) for status in await running.intake.take(admitted)]
-        for word in words:
-            REPORTS.labels(word["status"]).inc()
-        return json_response({"reports": words})
+        statuses = await running.intake.take(await read_body(request, UPLOAD_LIMIT))
+        for status, count in Counter(map(_word, statuses)).items():
+            REPORTS.labels(status).inc(count)
+        return Response(answer_of(statuses), media_type=JSON)
 
     return upload
 
 
-def _word(found: Reason | PutStatus) -> dict[str, str]:
-    return {"status": "rejected", "reason": found} if isinstance(found, Reason) else {"status": found.value}
+def _word(status: PutStatus | Reason) -> str:
+    return "rejected" if isinstance(status, Reason) else status.value
 
 
 def _operator_routes(app: FastAPI, parts: Parts) -> None:

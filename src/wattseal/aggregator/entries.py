@@ -22,9 +22,8 @@ class Entry(NamedTuple):
     body: bytes
 
     def check(self) -> None:
-        """Raises ValueError if the store cannot hold it."""
-        check_region(self.region)
-        if min(self.kind, self.channel, self.number) < 0:
+        """Raises ValueError if the store cannot hold it, whatever its region."""
+        if self.kind < 0 or self.channel < 0 or self.number < 0:
             raise ValueError(f"report of {self.meter}: kind, channel and number cannot be negative")
         if len(self.body) > BODY_LIMIT:
             raise ValueError(f"report of {self.meter}: {len(self.body)} bytes are above {BODY_LIMIT}")

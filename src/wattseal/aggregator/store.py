@@ -14,7 +14,16 @@ from urllib.parse import quote, unquote, urlsplit
 
 from wattseal.aggregator.archive import Archive, Found
 from wattseal.aggregator.archive_file import Held
-from wattseal.aggregator.entries import BODY_LIMIT, Entry, PutStatus, ReportId, WindowState, WindowStatus, place_of
+from wattseal.aggregator.entries import (
+    BODY_LIMIT,
+    Entry,
+    PutStatus,
+    ReportId,
+    WindowState,
+    WindowStatus,
+    check_region,
+    place_of,
+)
 from wattseal.aggregator.segments import MAGIC, Segments
 from wattseal.aggregator.store_cluster import ClusterLine
 from wattseal.aggregator.store_errors import StoreSettingsError, StoreUnavailable, WindowStateError
@@ -326,7 +335,9 @@ def _by_window(entries: Sequence[Entry]) -> dict[tuple[str, int], list[int]]:
     places: dict[tuple[str, int], list[int]] = {}
     for index, entry in enumerate(entries):
         entry.check()
-        places.setdefault((entry.region, entry.window), []).append(index)
+        places.setdefault(entry[:2], []).append(index)
+    for region, _ in places:
+        check_region(region)
     return places
 
 

@@ -28,9 +28,10 @@ async def read_body(request: Request, limit: int, within_s: float = 60.0) -> byt
 
 
 async def _collect(request: Request, limit: int) -> bytes:
-    body = bytearray()
+    chunks, length = list[bytes](), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        chunks.append(chunk)
+        length += len(chunk)
+        if length > limit:
             raise MessageTooLarge(f"the body is above {limit} bytes")
-    return bytes(body)
+    return b"".join(chunks)

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from nacl.signing import SigningKey
 
@@ -24,7 +23,7 @@ def contradiction(report: Report, identity: SigningKey) -> bytes:
     Other reads encrypted under a used number would give their difference away.
     """
     flags = () if report.header.flags else (FlagRun(0, 1, FlagReason.MISSING),)
-    return seal_report(replace(report.header, flags=flags), report.ciphertext, identity)
+    return seal_report(report.header._replace(flags=flags), report.ciphertext, identity)
 
 
 class FaultyLink:

@@ -39,13 +39,13 @@ class Channel(StrEnum):
 
     @classmethod
     def from_code(cls, code: int) -> "Channel":
-        for channel, known in _CHANNEL_CODES.items():
-            if known == code:
-                return channel
-        raise MalformedMessage(f"channel {code} is not known")
+        if code not in _CHANNELS:
+            raise MalformedMessage(f"channel {code} is not known")
+        return _CHANNELS[code]
 
 
 _CHANNEL_CODES = {Channel.DELIVERED: 1, Channel.RECEIVED: 2}
+_CHANNELS = {code: channel for channel, code in _CHANNEL_CODES.items()}
 
 
 class Suite(IntEnum):

@@ -7,14 +7,24 @@ import hashlib
 import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from nacl.signing import SigningKey
 
 from wattseal.protocol.errors import MalformedMessage, MessageTooLarge
-from wattseal.protocol.ids import LAST_WINDOW, Channel, Kind, MeterId, RegionId, Window, id_from_bytes, id_to_bytes
+from wattseal.protocol.ids import (
+    ID_BYTES,
+    LAST_WINDOW,
+    Channel,
+    Kind,
+    MeterId,
+    RegionId,
+    Window,
+    id_from_bytes,
+    id_to_bytes,
+)
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.time import MINUTES_PER_DAY, window_minutes
 
@@ -28,6 +38,13 @@ MAX_FLAG_RUNS = 32
 _HEADER = struct.Struct(">BBBBI8s16s16sIIBBI")
 _RUN = struct.Struct(">HHB")
 _FRAME = struct.Struct(">I")
+_KINDS = {int(kind): kind for kind in Kind}
+_METER_AT = struct.calcsize(">BBBBI8s16s")
+_AFTER_METER = _METER_AT + ID_BYTES
+_HEADERS_KEPT, _METERS_KEPT = 1 << 10, 1 << 16
+"""Reports of one upload differ in little else than their meter, and the same meters report every day."""
+
+_id = lru_cache(maxsize=_METERS_KEPT)(id_from_bytes)
 _LAST_MINUTE = window_minutes(LAST_WINDOW)[1]
 
 
@@ -43,6 +60,9 @@ class FlagReason(IntEnum):
     SEVERAL = 7  # more runs than a report holds: one run over everything
 
 
+_REASONS = frozenset(FlagReason)
+
+
 class FlagRun(NamedTuple):
     """`length` intervals from `start` on that are flagged for one FlagReason."""
 
@@ -51,8 +71,7 @@ class FlagRun(NamedTuple):
     reason: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What a report says in the clear. `start` and `end` are minutes since 1970 UTC."""
 
     suite: int
@@ -91,22 +110,25 @@ class Header:
         return fixed + b"".join(_RUN.pack(*run) for run in self.flags)
 
 
-_KINDS = frozenset(int(kind) for kind in Kind)
+class Report(NamedTuple):
+    """A decoded report; `body` is the exact bytes, which are what is stored, compared and archived.
 
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A decoded report; `body` is the exact bytes, which are what is stored, compared and archived."""
+    `kin` is the header less its meter and flags: what reports of one region, channel and time have in common.
+    """
 
     header: Header
     ciphertext: bytes
     signature: bytes
     body: bytes
+    kin: bytes
 
     def verify(self, identity_key: bytes) -> None:
         """Raises SignatureInvalid unless the meter with this Ed25519 key signed the report."""
-        signed = self.body[: -SIGNATURE_BYTES - len(self.ciphertext)]
-        verify(identity_key, "report", signed + hashlib.sha256(self.ciphertext).digest(), self.signature)
+        verify(identity_key, "report", self.signed(), self.signature)
+
+    def signed(self) -> bytes:
+        """What the meter signed: the header, and the ciphertext's digest."""
+        return self.body[: -SIGNATURE_BYTES - len(self.ciphertext)] + hashlib.sha256(self.ciphertext).digest()
 
 
 def seal_report(header: Header, ciphertext: bytes, identity: SigningKey) -> bytes:
@@ -126,8 +148,31 @@ def decode_report(body: bytes) -> Report:
     """Raises MalformedMessage for unknown versions, bad fields, leftover bytes. The signature is not checked."""
     if not _HEADER.size + SIGNATURE_BYTES <= len(body) <= MAX_REPORT_BYTES:
         raise MalformedMessage("the report is truncated or too long")
-    version, suite, kind, channel, key_id, layout_id, region, meter, start, end, number, runs, size = (
-        _HEADER.unpack_from(body)
+    kin = body[:_METER_AT] + body[_AFTER_METER : _HEADER.size]
+    before, after, runs, size = _common(kin)
+    beginning = _HEADER.size + runs * _RUN.size
+    if len(body) != beginning + size + SIGNATURE_BYTES:
+        raise MalformedMessage("the report's length is not what its header says")
+    meter = MeterId(_id(body[_METER_AT:_AFTER_METER]))
+    flags = _checked_runs(body[_HEADER.size : beginning]) if runs else ()
+    header = Header(*before, meter, *after, flags)
+    return Report(header, body[beginning : beginning + size], body[-SIGNATURE_BYTES:], body, kin)
+
+
+class _Common(NamedTuple):
+    """What many meters' headers share, before the meter and after; how many flag runs; the ciphertext's length."""
+
+    before: tuple[int, Kind, Channel, int, bytes, RegionId]
+    after: tuple[int, int, int]
+    runs: int
+    size: int
+
+
+@lru_cache(maxsize=_HEADERS_KEPT)
+def _common(kin: bytes) -> _Common:
+    """Raises MalformedMessage."""
+    version, suite, kind, channel, key_id, layout_id, region, _, start, end, number, runs, size = _HEADER.unpack(
+        kin[:_METER_AT] + bytes(ID_BYTES) + kin[_METER_AT:]
     )
     if version != VERSION:
         raise MalformedMessage(f"report version {version} is not known")
@@ -137,24 +182,9 @@ def decode_report(body: bytes) -> Report:
         raise MalformedMessage(f"report number {number} is above {MAX_NUMBER}")
     if runs > MAX_FLAG_RUNS:
         raise MalformedMessage(f"{runs} flag runs are more than {MAX_FLAG_RUNS}")
-    beginning = _HEADER.size + runs * _RUN.size
-    if len(body) != beginning + size + SIGNATURE_BYTES:
-        raise MalformedMessage("the report's length is not what its header says")
-    header = Header(
-        suite=suite,
-        kind=Kind(kind),
-        channel=Channel.from_code(channel),
-        key_id=key_id,
-        layout_id=layout_id,
-        region=RegionId(id_from_bytes(region)),
-        meter=MeterId(id_from_bytes(meter)),
-        start=start,
-        end=end,
-        number=number,
-        flags=_checked_runs(body[_HEADER.size : beginning]),
-    )
-    _check_range(header)
-    return Report(header, body[beginning : beginning + size], body[-SIGNATURE_BYTES:], body)
+    before = (suite, _KINDS[kind], Channel.from_code(channel), key_id, layout_id, RegionId(id_from_bytes(region)))
+    _check_range(Header(*before, MeterId(""), start, end, number))
+    return _Common(before, (start, end, number), runs, size)
 
 
 def _check_range(header: Header) -> None:
@@ -174,7 +204,7 @@ def _checked_runs(data: bytes) -> tuple[FlagRun, ...]:
         if run.length == 0 or run.start < free or run.reason == 0:
             raise MalformedMessage("flag runs are empty, overlapping or out of order")
         free = run.start + run.length
-    if not {run.reason for run in runs} <= {*FlagReason}:
+    if not {run.reason for run in runs} <= _REASONS:
         raise MalformedMessage("a flag run's reason is not known")
     if any(a.start + a.length == b.start and a.reason == b.reason for a, b in itertools.pairwise(runs)):
         raise MalformedMessage("adjacent flag runs of one reason are one run")

@@ -1,7 +1,10 @@
 """Ed25519 signatures (libsodium), each bound to the kind of message it was made for."""
 
+from collections.abc import Sequence
 from typing import Self, TypeVar
 
+from nacl._sodium import ffi, lib
+from nacl.bindings import crypto_sign_BYTES, crypto_sign_PUBLICKEYBYTES
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
@@ -15,6 +18,19 @@ _DOMAIN = b"wattseal/1 "
 def sign(key: SigningKey, context: str, body: bytes) -> bytes:
     """64 bytes of signature of `body` as a message of kind `context`."""
     return key.sign(_prefixed(context, body)).signature
+
+
+def all_verify(context: str, signed: Sequence[tuple[bytes, bytes, bytes]]) -> list[bool]:
+    """Whether each (verification key, body, signature) belongs together; other threads run meanwhile."""
+    prefix = _prefixed(context, b"")
+    return [_verifies(public, signature + prefix + body) for public, body, signature in signed]
+
+
+def _verifies(public: bytes, signed: bytes) -> bool:
+    """What PyNaCl's function does, less a copy of the message: half a million reads a second come this way."""
+    if len(public) != crypto_sign_PUBLICKEYBYTES or len(signed) < crypto_sign_BYTES:
+        return False
+    return bool(lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), public) == 0)
 
 
 def verify(public: bytes, context: str, body: bytes, signature: bytes) -> None:

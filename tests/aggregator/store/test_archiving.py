@@ -3,13 +3,14 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from wattseal.aggregator.archive import Archive
 from wattseal.aggregator.archive_file import ArchiveFile, Held, Subject
 from wattseal.aggregator.archiving import Archiving, archive_through
-from wattseal.aggregator.door import Admitted, Overdue, Reason
+from wattseal.aggregator.door import Admitted, Door, Overdue, Reason
 from wattseal.aggregator.intake import Intake
 from wattseal.aggregator.store import (
     INLINE_LIMIT,
@@ -116,7 +117,12 @@ async def test_overdue_reports_are_compared_and_never_taken(closed: Store, place
     ]
     before = await everything(closed, place)
     for _ in range(2):
-        assert await Intake(closed).take(admitted) == [duplicate, Reason.EARLY, conflict, Reason.ARCHIVED]
+        assert await Intake(closed, cast(Door, None)).keep(admitted) == [
+            duplicate,
+            Reason.EARLY,
+            conflict,
+            Reason.ARCHIVED,
+        ]
         await Archiving(closed, None).archive(place, WINDOW)
     assert await everything(closed, place) == before
 

@@ -10,6 +10,8 @@ from wattseal.cryptosystems.paillier.numbers import joined, split
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.slots.layout import SlotLayout
 
+_NO_CIPHERTEXT = [mpz(0)]
+
 
 class PaillierEvaluator:
     """Adds ciphertexts under one public key and of one layout, chunk by chunk."""
@@ -22,16 +24,18 @@ class PaillierEvaluator:
 
     def malformed(self, ciphertexts: Sequence[bytes]) -> list[int]:
         """See `Evaluator`. Well formed: the length, and every chunk 0 < c < n^2 and coprime to n."""
-        split_up = [self._split(encoded) if len(encoded) == self._bytes else [mpz(0)] for encoded in ciphertexts]
-        refused = {i for i, chunks in enumerate(split_up) if not all(0 < chunk < self._n_squared for chunk in chunks)}
-        product = mpz(1)
-        for i, chunks in enumerate(split_up):
-            if i not in refused:
+        refused, product, n, n_squared = set[int](), mpz(1), self._n, self._n_squared
+        for i, encoded in enumerate(ciphertexts):
+            chunks = self._split(encoded) if len(encoded) == self._bytes else _NO_CIPHERTEXT
+            if min(chunks) > 0 and max(chunks) < n_squared:
                 for chunk in chunks:
-                    product = product * chunk % self._n
+                    product = product * (chunk % n) % n
+            else:
+                refused.add(i)
         # One gcd for the whole batch; each its own only if somebody cheats.
-        if gmpy2.gcd(product, self._n) != 1:
-            refused.update(i for i, chunks in enumerate(split_up) if any(gmpy2.gcd(c, self._n) != 1 for c in chunks))
+        if gmpy2.gcd(product, n) != 1:
+            well_formed = ((i, encoded) for i, encoded in enumerate(ciphertexts) if i not in refused)
+            refused |= {i for i, encoded in well_formed if any(gmpy2.gcd(c, n) != 1 for c in self._split(encoded))}
         return sorted(refused)
 
     def add(self, a: bytes, b: bytes) -> bytes:

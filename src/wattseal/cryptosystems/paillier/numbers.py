@@ -12,4 +12,6 @@ def joined(numbers: Iterable[mpz], size: int) -> bytes:
 
 def split(encoded: bytes, size: int) -> list[mpz]:
     """The numbers of `encoded`, whose length is a multiple of `size`."""
-    return [mpz(int.from_bytes(encoded[at : at + size], "little")) for at in range(0, len(encoded), size)]
+    if len(encoded) == size:
+        return [mpz.from_bytes(encoded, "little")]
+    return [mpz.from_bytes(encoded[at : at + size], "little") for at in range(0, len(encoded), size)]
