@@ -7,7 +7,7 @@ from tests.protocol.samples import ONE_OF_EACH, key_notice, public_key, signing_
 from tests.protocol.test_codec import message_types
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid
 from wattseal.protocol.keys import KeyNotice
-from wattseal.protocol.signing import Envelope, sign, verify
+from wattseal.protocol.signing import Envelope, all_verify, sign, verify
 
 KEY = signing_key("decryptor")
 PUBLIC = public_key("decryptor")
@@ -106,3 +106,29 @@ def test_a_signed_body_that_is_not_canonical_is_refused() -> None:
 def test_the_signature_is_checked_before_the_body_is_read() -> None:
     with pytest.raises(SignatureInvalid):
         Envelope(body=b"junk", signature=bytes(64)).opened(KeyNotice, PUBLIC)
+
+
+def test_many_signatures_are_judged_as_each_by_itself() -> None:
+    """Altered bodies, other contexts and keys, and what has not the length of a key or a signature."""
+    body, other = b"header and digest", SigningKey(bytes(32))
+    good = sign(KEY, "report", body)
+    cases = [
+        (PUBLIC, body, good),
+        (PUBLIC, body + b"!", good),
+        (PUBLIC, body, sign(KEY, "roster", body)),
+        (bytes(other.verify_key), body, good),
+        (bytes(32), body, good),
+        (PUBLIC[:-1], body, good),
+        (b"", b"", b""),
+        (PUBLIC, b"", b"short"),
+        (PUBLIC, b"", sign(KEY, "report", b"")),
+        (PUBLIC, good[32:] + body, good[:32]),
+    ]
+    judged = all_verify("report", cases)
+    assert judged == [True, *[False] * 7, True, False]
+    for (public, content, signature), holds in zip(cases, judged, strict=True):
+        if holds:
+            verify(public, "report", content, signature)
+        else:
+            with pytest.raises(SignatureInvalid):
+                verify(public, "report", content, signature)
