@@ -95,6 +95,7 @@ async def test_which_tariffs_are_registered(tmp_path: Path) -> None:
             "digest": to_base64(tariff.fingerprint),
             "class": "residential",
             "commodity": "electricity",
+            "listed": "",
         }
         for tariff in (BASIC, OTHER)
     ]
