@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from nacl.signing import SigningKey
 from prometheus_client import Counter as Metric
 from starlette.routing import Route
