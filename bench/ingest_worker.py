@@ -10,6 +10,7 @@ from nacl._sodium import ffi, lib
 from nacl.signing import SigningKey
 
 from wattseal.aggregator.app import Parts, aggregator_app
+from wattseal.aggregator.heads import HeadsSeen
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Tokens
 from wattseal.edge.registry import Registry
@@ -31,9 +32,12 @@ def work() -> None:
         _serve(Path(home), last)
 
 
+def _trust(home: Path) -> TrustAnchors:
+    return TrustAnchors.parse((home / "trust.json").read_bytes())
+
+
 def _registry(home: Path) -> Registry:
-    trust = TrustAnchors.parse((home / "trust.json").read_bytes())
-    return Registry(home / "registry", trust, lambda: 0.0, replay=True, least_change=1, check_key=lambda _: None)
+    return Registry(home / "registry", _trust(home), lambda: 0.0, replay=True, least_change=1, check_key=lambda _: None)
 
 
 def _serve(home: Path, store: str) -> None:
@@ -49,6 +53,7 @@ def _serve(home: Path, store: str) -> None:
         clock=system_clock,
         grace_hours=None,
         horizon_days=None,
+        heads=HeadsSeen(home / "heads.json", _trust(home)),
         backend=Backend.OURS,
     )
     serve(aggregator_app(parts), Listen(), until_stdin_closes=True)
