@@ -198,8 +198,8 @@ class Roles:
         return {"name": tariff.name, "revision": tariff.revision, "digest": to_base64(tariff.fingerprint)}
 
     def _route(self, question: RouteQuestion) -> bytes:
-        if question.route not in self.routes:
-            raise UnknownSubject("no meter is on that billing route in this cycle")
+        if question.route is None or question.route not in self.routes:
+            raise UnknownSubject("no meter is on that billing route, or in that cohort, in this cycle")
         counts = {meter: len(self.segments.get(meter, [segment(meter)])) for meter in self.routes[question.route]}
         listed = [
             RouteMeter(meter=MeterId(meter), segments=count, reported=meter not in self.silent)

@@ -24,10 +24,12 @@ from wattseal.protocol.ids import Channel, Suite
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Segment
+from wattseal.protocol.tariff.linear import linear_prices
 from wattseal.protocol.tariff.plain import Reads, plain_bill
 from wattseal.protocol.tariff.toml_file import packaged
+from wattseal.protocol.time import parse_window
 
-METERS, CORRECTED = 15, 4
+METERS, CORRECTED, SILENT = 17, 4, 16
 FIRST, DAYS = date(2026, 5, 8), 29
 ZONE = "America/Los_Angeles"
 CYCLE = Cycle(date(2026, 5, 8), date(2026, 6, 5), ZONE)
@@ -44,14 +46,16 @@ def reads_of(meter: int, correction: Correction) -> NDArray[np.int64]:
     return reads
 
 
-def write(path: Path, correction: Correction) -> None:
+def write(path: Path, correction: Correction, *, silent: bool) -> None:
+    """Without a read of one meter, if it is `silent`."""
     begin = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("meter", "interval_start", "delivered_wh"))
         for meter in range(METERS):
             for hour, wh in enumerate(reads_of(meter, correction)):
-                rows.writerow((name(meter), (begin + timedelta(hours=hour)).isoformat(), wh))
+                read = "" if silent and meter == SILENT else wh
+                rows.writerow((name(meter), (begin + timedelta(hours=hour)).isoformat(), read))
 
 
 def name(meter: int) -> str:
@@ -68,13 +72,14 @@ def plain_amount(meter: int, correction: Correction) -> Decimal:
 
 
 class Town(NamedTuple):
-    """A month from a file that was billed, then corrected and sent again after every window was closed."""
+    """A month that was billed and reconciled, then corrected and sent again after every window was closed."""
 
     places: Places
     unlisted: Ended
     first: dict[str, Any]
+    reconciled: dict[str, Any]
     corrected: dict[str, Any]
-    outcomes: dict[str, int]
+    sent: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +87,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     places = Places(tmp_path_factory.mktemp("rebilled"))
     deployment.create(places, Suite.MASKING)
     file, cycle = places.directory / "reads.csv", ("--cycle", f"{CYCLE.first}..{CYCLE.after}", "--cycle-timezone", ZONE)
-    write(file, {})
+    write(file, {}, silent=False)
     where = ("--fleet", places.fleet, "--roster", places.roster, "--suite", int(Suite.MASKING))
     with Deployment(places):
         tariff = install_tariff(places, TARIFF.name)
@@ -90,19 +95,26 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             "meter_sim", "prepare", *map(str, (*where, "--reads", file, "--root", "town", "--tariff", tariff))
         )
         install_rosters(places, map(Path, facts["rosters"]))
+        write(file, {}, silent=True)
         send_fleet(places, *cycle)
         close_windows(places, [FIRST + timedelta(days=day) for day in range(DAYS)])
         unlisted = bill(places, CORRECTED)
         install_charge_list(places, TARIFF.name, ["Energy"])
         first = bill(places, CORRECTED).json
-        write(file, FOUND_LATER)
+        reconciled = reconcile(places).json
+        write(file, FOUND_LATER, silent=False)
         sent = send_fleet(places, *cycle)
-        yield Town(places, unlisted, first, bill(places, CORRECTED).json, sent["outcomes"])
+        yield Town(places, unlisted, first, reconciled, bill(places, CORRECTED).json, sent)
 
 
 def bill(places: Places, meter: int, *options: object) -> Ended:
     words = (name(meter), f"{CYCLE.first}..{CYCLE.after}", "--dir", places.directory, "--json")
     return wattseal("bill", *words, *options)
+
+
+def reconcile(places: Places) -> Ended:
+    cycle = f"{CYCLE.first}..{CYCLE.after}"
+    return wattseal("reconcile", "town", cycle, "--dir", places.directory, "--json")
 
 
 def kept(directory: Path, earlier: dict[str, Any]) -> Path:
@@ -119,8 +131,9 @@ def test_a_season_cut_is_billed_if_the_operators_list_it(town: Town) -> None:
 
 
 def test_corrected_reads_come_late_under_the_next_number(town: Town) -> None:
-    """Two days, and the cycle's report, which is late as well."""
-    assert town.outcomes == {"accepted": METERS * (DAYS + 1), "late": 3}
+    """Two days of one meter and every day of the one that was silent; their cycles' reports are late as well."""
+    assert (town.sent["sealed_reports"], town.sent["cycle_reports"]) == (2 + DAYS, 2)
+    assert town.sent["outcomes"].keys() == {"accepted", "late"}
 
 
 def test_what_is_billed_stays_billed(town: Town) -> None:
@@ -143,7 +156,7 @@ def test_a_rebill_takes_the_corrected_reads(town: Town, tmp_path: Path) -> None:
 
 
 def test_a_whole_route(town: Town, tmp_path: Path) -> None:
-    """The fleet's one cohort is one route. Its bills are the meters' own, with what was cancelled by then or not."""
+    """The fleet's one cohort is one route. Bills are the meters' own, by what was cancelled until then or not."""
     words = (f"{CYCLE.first}..{CYCLE.after}", "--route", "town", "--dir", town.places.directory, "--json")
     answer = wattseal("bill", *words, "--out", tmp_path / "out").json
     counts = {"route": "town", "statements": 1, "bills": METERS, "not_billed": {}, "no_report": [], "other_tariffs": 0}
@@ -162,3 +175,40 @@ def test_a_bill_that_was_never_released_is_not_cancelled(town: Town, tmp_path: P
     refused = bill(town.places, 5, "--cancels", kept(tmp_path, made_up))
     assert (refused.status, refused.stdout) == (3, "")
     assert refused.words.startswith("refused (pinned-otherwise): a rebill cancels")
+
+
+def test_bills_add_up_to_the_cohorts_totals(town: Town) -> None:
+    """Before anything was corrected, by the decryptor's word and to half a cent a line; one meter had not reported."""
+    found = town.reconciled
+    assert (found["equal"], found["undefined"], found["meters"]) == (True, None, METERS - 1)
+    assert found["excluded"] == [{"meter": name(SILENT), "channel": "delivered", "why": "not-billed"}]
+    lines = {line["charge"]: line for line in found["lines"]}
+    assert lines.keys() == {"Energy", "State surcharge"}
+    assert all(line["confirmed"] and line["within_rounding"] for line in lines.values())
+    assert Decimal(lines["Energy"]["totals"]) == sum_of("Energy")
+    assert abs(Decimal(lines["Energy"]["difference"])) <= Decimal("0.005") * (METERS - 1)
+
+
+def sum_of(charge: str) -> Decimal:
+    """Of the exact charge over the meters that reported, in four decimals."""
+    start, end = CYCLE.minutes
+    segment = Segment(start, end, 60, ZONE, (Channel.DELIVERED,))
+    prices, begin = linear_prices(TARIFF, segment)[charge], parse_window(FIRST.isoformat()) * 1440
+    reads = np.sum([reads_of(meter, {}) for meter in range(METERS) if meter != SILENT], axis=0)
+    value = int((prices * reads[(start - begin) // 60 : (end - begin) // 60]).sum())
+    return round(Decimal(value) / 10**8, 4)
+
+
+def test_a_bill_by_corrected_reads_is_not_what_the_totals_hold(town: Town, tmp_path: Path) -> None:
+    """The totals have what was frozen: the decryptor says so, and the collector sees by how much."""
+    bill(town.places, CORRECTED, "--cancels", kept(tmp_path, town.first))
+    unequal = reconcile(town.places)
+    found = json.loads(unequal.stdout)
+    assert (unequal.status, found["equal"], found["undefined"]) == (3, False, None)
+    assert found["excluded"] == [{"meter": name(SILENT), "channel": "delivered", "why": "not-in-totals"}]
+    lines = {line["charge"]: line for line in found["lines"]}
+    assert not any(line["confirmed"] for line in lines.values())
+    # The surcharge of 120 kWh is less than what rounding to cents may hide: there the decryptor's word alone tells.
+    assert [lines[charge]["within_rounding"] for charge in ("Energy", "State surcharge")] == [False, True]
+    more = plain_amount(CORRECTED, FOUND_LATER) - plain_amount(CORRECTED, {})
+    assert abs(sum(Decimal(line["difference"]) for line in lines.values()) - more) < Decimal("0.2")

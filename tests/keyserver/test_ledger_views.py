@@ -61,8 +61,9 @@ class TestBills:
 
     def test_a_release_is_kept_and_what_it_opened_did_not_fail(self, ledger: Ledger) -> None:
         ledger.attempt_bills(b"a", {0: FIRST, 1: SECOND})
-        ledger.finish_bills(b"a", [1], [FIRST], b"release", [b"head"])
+        ledger.finish_bills(b"a", [1], [FIRST], b"release", [b"head"], b"exact")
         assert ledger.release(b"a") == b"release"
+        assert (ledger.exact_bills(b"a"), ledger.exact_bills(b"b")) == (b"exact", None)
         assert (ledger.attempts(FIRST), ledger.attempts(SECOND)) == (0, 1)
         [body] = bodies(ledger, EntryKind.RELEASE)
         assert (body["unopened"], body["heads"], body["statement"]) == ([1], ["aGVhZA"], b"a".hex())
@@ -123,7 +124,7 @@ class TestCheckpoints:
         told()
         ledger.attempt_bills(b"b", {0: SECOND})
         told()
-        ledger.finish_bills(b"b", [], [SECOND], b"bills", ())
+        ledger.finish_bills(b"b", [], [SECOND], b"bills", (), b"exact")
         expected = [f"{n} {(hash_ or b'').hex()[:4]} 1000".encode() for n, hash_ in enumerate(hashes) if n != 4]
         assert ledger.checkpoints(0, 10) == expected
         assert ledger.checkpoints(2, 2) == expected[2:4]

@@ -26,6 +26,13 @@ from wattseal.protocol.billing import (
 )
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
+from wattseal.protocol.reconciliation import (
+    ExcludedMeter,
+    ReconciledCharge,
+    Reconciliation,
+    ReconciliationQuestion,
+    Why,
+)
 from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest, SeenHeads
 from wattseal.protocol.report import Header, seal_report
 from wattseal.protocol.roster import Roster, RosterRow, SignedRoster, Unit
@@ -273,6 +280,26 @@ ONE_OF_EACH = (
     ),
     RouteMeters(meters=(RouteMeter(meter=MeterId("m-000"), segments=2, reported=False),), others=1),
     RouteMeter(meter=MeterId("m-000"), segments=1, reported=True),
+    ReconciliationQuestion(
+        purpose="billing",
+        region=RegionId("north"),
+        cohort=CohortId("town"),
+        tariff=bytes(32),
+        timezone="+01:00",
+        first=20_000,
+        after=20_030,
+        bills=(bytes(32),),
+        totals=(bytes(32),),
+    ),
+    Reconciliation(
+        question=bytes(32),
+        charges=(ReconciledCharge(charge="Energy", channel=Channel.DELIVERED, equal=True),),
+        excluded=(ExcludedMeter(meter=MeterId("m-000"), channel=Channel.DELIVERED, why=Why.NOT_BILLED),),
+        meters=9,
+        decryptor_head=head(Role.DECRYPTOR),
+    ),
+    ReconciledCharge(charge="Energy", channel=Channel.DELIVERED, equal=False),
+    ExcludedMeter(meter=MeterId("m-000"), channel=Channel.RECEIVED, why=Why.NOT_IN_TOTALS),
     Rebill(meter=MeterId("m-000"), cancels=Cancels(statement=bytes(32), release=bytes(32))),
     Cancels(statement=bytes(32), release=bytes(32)),
     bill_statement(),

@@ -94,9 +94,9 @@ class Billing:
         registered = Registered(*self._registry.tariff(question.tariff))
         check_bills(self._policy, question.purpose, question.mode, registered.tariff.customer_class)
         rows = self._rows(question.region, minutes)
-        on_route = [row for row in rows if row.billing_route == question.route]
+        on_route = [row for row in rows if question.covers(row)]
         if not on_route:
-            raise UnknownSubject("no meter is on that billing route in this cycle")
+            raise UnknownSubject("no meter is on that billing route, or in that cohort, in this cycle")
         meters = sorted(row.meter for row in on_route if row.tariff == registered.tariff.name)
         found: list[RouteMeter] = []
         for first in range(0, len(meters), _ROUTE_BATCH):

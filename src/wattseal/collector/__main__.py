@@ -301,6 +301,31 @@ def bill(
 
 
 @cli.command()
+def reconcile(
+    cohort: Annotated[str, typer.Argument(help="Such as town/feeder-1.")],
+    cycle: Annotated[str, typer.Argument(help="First local day and the day after the last: 2026-03-02..2026-04-01.")],
+    tariff: Annotated[
+        str | None, typer.Option(help="Your copy: a file (TOML, or OpenEI's JSON), or a sheet's name such as E-TOU-C.")
+    ] = None,
+    mode: Mode = "amount",
+    timezone: Annotated[str | None, typer.Option(help="Of the cycle; a sheet's own if absent.")] = None,
+    region: Region = REGION,
+    purpose: Annotated[str, typer.Option(help="What the totals are asked for.")] = "grid-planning",
+    directory: Directory = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Whether a cohort's bills add up to its totals, line by line; the decryptor says equal or not, and no more."""
+    from wattseal.collector.bill import BillOptions
+    from wattseal.collector.reconcile import reconcile as order
+
+    options = BillOptions("", cycle, directory, tariff, mode, timezone, region)
+    answer = order(options, cohort, purpose, _console())
+    _show(answer if as_json else {name: value for name, value in answer.items() if value not in (None, [])}, as_json)
+    if not answer["equal"]:
+        raise typer.Exit(3)
+
+
+@cli.command()
 def ledger(
     role: Annotated[str, typer.Argument(help="decryptor or unblinder")],
     directory: Directory = DEFAULT_DIR,

@@ -31,7 +31,7 @@ def bill_route(options: BillOptions, route: str, console: Console) -> dict[str, 
     names = {} if options.accounts is None else read_accounts(options.accounts)
     with Client.of_directory(options.directory.absolute()) as client:
         terms = terms_of(options, client)
-        listed = client.route(terms.route(options.region, route, BILLING_PURPOSE))
+        listed = client.route(terms.route(options.region, BILLING_PURPOSE, route=route))
         terms.rehearse([options.customer])
         segments: dict[str, int] = {one.meter: one.segments for one in listed.meters}
         accounts = {meter: Account(names.get(meter), options.customer) for meter in segments}

@@ -18,7 +18,7 @@ from wattseal.protocol.billing import (
     local_day,
 )
 from wattseal.protocol.errors import Contradiction
-from wattseal.protocol.ids import Channel, MeterId, RegionId
+from wattseal.protocol.ids import Channel, CohortId, MeterId, RegionId
 from wattseal.protocol.roster import Name, Unit
 from wattseal.protocol.tariff.bill import Cancelled, Customer, Cycle, Outcome
 from wattseal.protocol.tariff.charges import Mode
@@ -102,13 +102,14 @@ class Terms:
             return (Unit.LITRE,)
         return (Unit.WH, Unit.WH_10, Unit.WH_100) if self.tariff.customer_class == "large" else (Unit.WH,)
 
-    def route(self, region: str, route: str, purpose: str) -> RouteQuestion:
-        """Raises UsageError for what is no name of a region or route."""
+    def route(self, region: str, purpose: str, *, route: str | None = None, cohort: str | None = None) -> RouteQuestion:
+        """About a billing route or a cohort. Raises UsageError for what is no name of a region, route or cohort."""
         with named("route"):
             return RouteQuestion(
                 purpose=purpose,
                 region=RegionId(region),
                 route=route,
+                cohort=None if cohort is None else CohortId(cohort),
                 tariff=self.tariff.fingerprint,
                 mode=self.mode,
                 timezone=self.cycle.timezone,

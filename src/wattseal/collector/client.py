@@ -27,6 +27,7 @@ from wattseal.protocol.billing import (
 from wattseal.protocol.codec import first_fault
 from wattseal.protocol.errors import Contradiction, MalformedMessage, PeerUnavailable, UnknownSubject
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role, Window
+from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion
 from wattseal.protocol.release import Head, Release, ReleaseRequest, SeenHeads, SignedHead, latest_heads
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.signing import Envelope
@@ -51,6 +52,7 @@ class _Region(BaseModel):
 
     region: str
     interval_minutes: int
+    cohorts: dict[str, dict[Channel, int]] = {}
 
 
 _REGIONS = TypeAdapter(list[_Region])
@@ -129,6 +131,12 @@ class Client:
         """Rosters in force: region, effective date, interval_minutes, meters of each cohort by channel."""
         regions: list[dict[str, object]] = json.loads(self._totals.aggregator.get("/v1/regions"))
         return regions
+
+    def channels_of(self, region: str, cohort: str) -> set[Channel]:
+        """In which any meter of the cohort is active by any roster that the aggregator knows."""
+        known = [one for one in self._listed(_REGIONS, "/v1/regions") if one.region == region]
+        counts = (one.cohorts.get(cohort, {}) for one in known)
+        return {channel for of_channel in counts for channel, meters in of_channel.items() if meters}
 
     def total(
         self,
@@ -263,6 +271,14 @@ class Client:
     def route(self, question: RouteQuestion) -> RouteMeters:
         """Who is on a billing route, and who reported: the aggregator's word, which nobody else gives."""
         return RouteMeters.parse(self._bills.aggregator.post("/v1/billing-routes", question))
+
+    def reconciliation(self, question: ReconciliationQuestion) -> Reconciliation:
+        """The decryptor's signed word, checked to be about the question."""
+        envelope = Envelope.parse(self._bills.decryptor.post("/v1/reconciliations", question))
+        answer = envelope.opened(Reconciliation, self._trust.decryptor)
+        if answer.question != question.digest():
+            raise Contradiction("the decryptor answered another question")
+        return answer
 
     def bill_answer(self, question: BillQuestion) -> BillAnswer:
         """The aggregator's signed answer, checked to be about the question: these meters, and all of them."""

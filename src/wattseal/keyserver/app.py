@@ -31,6 +31,7 @@ from wattseal.protocol.billing import BillReleaseRequest, BillStatement
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import VerificationRefused
 from wattseal.protocol.keys import EnrolmentRequest, NextPeriod
+from wattseal.protocol.reconciliation import ReconciliationQuestion
 from wattseal.protocol.release import ReleaseRequest, SeenHeads
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
@@ -67,7 +68,9 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
     app = _half_app(service.half, "wattseal decryptor")
     turnstile, policy = Turnstile(service.half.clock), service.half.policy
 
-    def turn(holder: Holder, statement: TotalStatement | BillStatement) -> AbstractAsyncContextManager[None]:
+    def turn(
+        holder: Holder, statement: TotalStatement | BillStatement | ReconciliationQuestion
+    ) -> AbstractAsyncContextManager[None]:
         """Of a purpose that the policy lacks the service will say so, and record it."""
         rule = policy.purposes.get(statement.purpose)
         most = holder.questions_per_day if rule is None else rule.questions_per_token_day
@@ -95,7 +98,23 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
         FAILED_OPENINGS.inc(released.failed)
         return Response(released.body, media_type=JSON)
 
-    describe(app, {**_BODIES, "/v1/releases": ReleaseRequest, "/v1/bill-releases": BillReleaseRequest})
+    @app.post("/v1/reconciliations")
+    async def reconcile(request: Request) -> Response:
+        """Whether bills that were released add up to totals. Body: ReconciliationQuestion; answer: a Reconciliation."""
+        holder = service.half.tokens.require_bearer(request, Scope.BILLING)
+        asked = ReconciliationQuestion.parse(await read_body(request, JSON_LIMIT))
+        async with turn(holder, asked):
+            return Response(await run_in_threadpool(service.reconciling.answer, asked, holder.asker), media_type=JSON)
+
+    describe(
+        app,
+        {
+            **_BODIES,
+            "/v1/reconciliations": ReconciliationQuestion,
+            "/v1/releases": ReleaseRequest,
+            "/v1/bill-releases": BillReleaseRequest,
+        },
+    )
     return app
 
 

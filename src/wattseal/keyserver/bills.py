@@ -12,14 +12,15 @@ from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills_memory import BillMemory
 from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import Ledger
-from wattseal.policy.bill_questions import Bills, Registered, check_atoms, permit_bills
+from wattseal.policy.bill_pins import PinOf
+from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, check_atoms, permit_bills
 from wattseal.policy.bills import BillRules
 from wattseal.policy.limits import check_bills
 from wattseal.policy.pack import Policy
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillSegment, BillStatement, SegmentReport
 from wattseal.protocol.errors import WindowNotClosed
-from wattseal.protocol.ids import Channel, Kind, MeterId
+from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.tariff.compile import Compiled
@@ -63,6 +64,10 @@ class Billing:
         permit_bills(bills, self._memory.around(statement.region, bills.minutes), self._rules)
         self._memory.expect(bills)
         return bills
+
+    def pins(self, region: RegionId, minutes: CycleMinutes) -> PinOf:
+        """By which reports the meters of a cycle are billed."""
+        return self._memory.around(region, minutes).pin
 
     def check_total(self, statement: TotalStatement, after: Day) -> None:
         """Of a total that is otherwise permitted: `after` is its day with it. Raises ShareTooLarge."""

@@ -9,6 +9,7 @@ from wattseal.cryptosystems.ckks.bill_decryptor import Unmasking
 from wattseal.cryptosystems.ckks.parameters import CKKS_4096
 from wattseal.cryptosystems.ckks.scales import Cycle
 from wattseal.keyserver.bills import Batch, batches_of
+from wattseal.keyserver.exact import sealed
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS, Ledger
 from wattseal.policy.bill_questions import Bills
@@ -146,20 +147,20 @@ class BillDecryptorService:
         half.check_grant(grant, digest)
         return grant
 
-    def _open(self, admitted: _Admitted, pads: Numbers) -> list[BillResult]:
+    def _open(self, admitted: _Admitted, pads: Numbers) -> list["_Result"]:
         """The same work whichever of the numbers fails."""
         bills, opened = admitted.bills, dict[tuple[int, int], int | None]()
         for batch in batches_of(bills, self._half.meter_keys, admitted.items):
             opened.update(_opened(self._half.vault.bills_decryptor, bills, batch, admitted.numbers, pads))
         return [
-            _result(bills, place, opened) if place in admitted.items else _NOT_OPENED
+            _result(bills, place, opened) if place in admitted.items else _Result(_NOT_OPENED)
             for place in range(len(bills.statement.segments))
         ]
 
     def _sign(
-        self, request: BillReleaseRequest, admitted: _Admitted, grant: BillPadGrant, results: Sequence[BillResult]
+        self, request: BillReleaseRequest, admitted: _Admitted, grant: BillPadGrant, opened_now: Sequence["_Result"]
     ) -> BillsReleased:
-        half = self._half
+        half, results = self._half, [result.told for result in opened_now]
         release = BillRelease(
             statement=request.answer.statement,
             policy=half.policy.fingerprint,
@@ -175,8 +176,16 @@ class BillDecryptorService:
         unopened = [place for place, result in enumerate(results) if not result.opened]
         opened = [item for place, item in admitted.items.items() if results[place].opened]
         heads = release.decryptor_head.to_bytes(), release.unblinder_head.to_bytes()
-        half.ledger.finish_bills(admitted.digest, unopened, opened, body, heads)
+        exact = sealed(half.vault.root(admitted.bills.statement.key_id), [result.exact for result in opened_now])
+        half.ledger.finish_bills(admitted.digest, unopened, opened, body, heads, exact)
         return BillsReleased(body, len(admitted.items) - len(opened))
+
+
+class _Result(NamedTuple):
+    """What is told of a segment, and its results before they were rounded."""
+
+    told: BillResult
+    exact: tuple[int, ...] | None = None
 
 
 def _opened(
@@ -187,19 +196,21 @@ def _opened(
     label, meters = parts[0].label, [part.label.meter for part in parts]
     decryptor = kind(CKKS_4096, [part.key for part in parts], label, meters, Cycle(*bills.minutes))
     unmaskings = [Unmasking.of(CKKS_4096, [label], functional) for functional in functionals]
-    sealed, blinding = (
+    locked, blinding = (
         [[of_statement[part.place][at] for at in part.numbers] for part in parts] for of_statement in (numbers, pads)
     )
-    for part, totals in zip(parts, decryptor.open_bills(sealed, blinding, unmaskings), strict=True):
+    for part, totals in zip(parts, decryptor.open_bills(locked, blinding, unmaskings), strict=True):
         yield from (((part.place, at), total) for at, total in zip(part.numbers, totals, strict=True))
 
 
-def _result(bills: Bills, place: int, opened: Mapping[tuple[int, int], int | None]) -> BillResult:
+def _result(bills: Bills, place: int, opened: Mapping[tuple[int, int], int | None]) -> _Result:
     compiled = bills.compiled[place]
-    totals = [opened[place, at] for at in range(len(bills.results[compiled]))]
-    results = zip(bills.results[compiled], totals, strict=True)
-    values = tuple(result.released(compiled, total) for result, total in results if total is not None)
-    return BillResult(values=values, opened=True) if len(values) == len(totals) else _NOT_OPENED
+    results = bills.results[compiled]
+    exact = tuple(total for at in range(len(results)) if (total := opened[place, at]) is not None)
+    if len(exact) < len(results):
+        return _Result(_NOT_OPENED)
+    values = (result.released(compiled, total) for result, total in zip(results, exact, strict=True))
+    return _Result(BillResult(values=tuple(values), opened=True), exact)
 
 
 def _counts(bills: Bills) -> list[int]:

@@ -11,6 +11,7 @@ from wattseal.keyserver.days import Histogram, opened_sets
 from wattseal.keyserver.half import Half, Permitted
 from wattseal.keyserver.ledger import MAX_ATTEMPTS
 from wattseal.keyserver.noise import check_share, with_noise
+from wattseal.keyserver.reconciling import Reconciling
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
 from wattseal.policy.limits import Asker, check_asker
 from wattseal.protocol.errors import (
@@ -49,6 +50,7 @@ class DecryptorService:
     def __init__(self, half: Half, pads: PadSource) -> None:
         self.half = half
         self.bills = BillDecryptorService(half, pads)
+        self.reconciling = Reconciling(half)
         self._pads = pads
         self._opened = opened_sets(half.ledger, half.levels)
 

@@ -29,6 +29,7 @@ from wattseal.protocol.errors import LedgerBehind, Refused, SignatureInvalid, Un
 from wattseal.protocol.ids import HalfRole, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
 from wattseal.protocol.ledger import Checkpoint
+from wattseal.protocol.reconciliation import ReconciliationQuestion
 from wattseal.protocol.release import Head, PadGrant, ReleaseNoise, SignedHead
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
@@ -145,7 +146,9 @@ class Half:
         self.compare_heads(grant.seen)
 
     @contextmanager
-    def recording(self, statement: TotalStatement | BillStatement, final_for: Digest | None = None) -> Iterator[None]:
+    def recording(
+        self, statement: TotalStatement | BillStatement | ReconciliationQuestion, final_for: Digest | None = None
+    ) -> Iterator[None]:
         """Record a refusal on its way out, as the item's last word if one is given."""
         try:
             yield

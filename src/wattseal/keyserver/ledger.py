@@ -16,6 +16,7 @@ from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, PeriodAct, link
+from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion
 from wattseal.protocol.time import MINUTES_PER_DAY, Clock, system_clock
 
 MAX_ATTEMPTS = 3
@@ -35,6 +36,8 @@ CREATE INDEX IF NOT EXISTS bills_of_cycle ON bills (region, start, until, counte
 CREATE TABLE IF NOT EXISTS items (item BLOB PRIMARY KEY, attempts INTEGER, refusal TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS releases (
     digest BLOB PRIMARY KEY, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS exact_bills (digest BLOB PRIMARY KEY, exact BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS reconciliations (question BLOB PRIMARY KEY, answer BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS refusals (
     statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS releases_of_day ON releases (channel, window);
@@ -252,14 +255,46 @@ class Ledger:
             self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
 
     def finish_bills(
-        self, digest: bytes, unopened: list[int], opened: Iterable[bytes], release: bytes, heads: Iterable[bytes]
+        self,
+        digest: bytes,
+        unopened: list[int],
+        opened: Iterable[bytes],
+        release: bytes,
+        heads: Iterable[bytes],
+        exact: bytes,
     ) -> None:
-        """Record a release and the places of segments that it does not open; attempts at `opened` did not fail."""
+        """Record a release and the places of segments that it does not open; attempts at `opened` did not fail.
+
+        `exact` is kept beside the chain, sealed: no entry tells anything of it.
+        """
         with self._transaction():
             self._checkpoint()
             self._append(EntryKind.RELEASE, {**_released(digest, release, heads), "unopened": unopened})
             self._run("INSERT INTO releases VALUES (?, NULL, NULL, ?, NULL)", digest, release)
+            self._run("INSERT INTO exact_bills VALUES (?, ?)", digest, exact)
             self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", opened)
+
+    def exact_bills(self, digest: bytes) -> bytes | None:
+        """What `finish_bills` kept of a statement's results."""
+        row = self._one("SELECT exact FROM exact_bills WHERE digest = ?", digest)
+        return row[0] if row else None
+
+    def reconciliation(self, question: bytes) -> bytes | None:
+        row = self._one("SELECT answer FROM reconciliations WHERE question = ?", question)
+        return row[0] if row else None
+
+    def reconcile(self, question: ReconciliationQuestion, told: Reconciliation, answer: bytes) -> None:
+        """Record a question in full with all that its answer tells."""
+        outcome = {
+            "statement": told.question.hex(),
+            "question": to_base64(question.to_bytes()),
+            "purpose": question.purpose,
+            "equal": {f"{one.charge} ({one.channel})": one.equal for one in told.charges},
+            "reason": "" if told.undefined is None else told.undefined.value,
+        }
+        with self._transaction():
+            self._append(EntryKind.RECONCILIATION, outcome)
+            self._run("INSERT INTO reconciliations VALUES (?, ?)", told.question, answer)
 
     def opened_of(self, channel: Channel, window: Window, after: int = 0) -> list[tuple[int, bytes]]:
         """What releases of that channel family and day opened, each with its place, of places beyond `after`."""
@@ -283,7 +318,8 @@ class Ledger:
             self._record_period(period, PeriodAct.DESTROYED)
             self._run("DELETE FROM releases WHERE window BETWEEN ? AND ?", *days)
             of_bills = "SELECT digest FROM bills WHERE (until - 1) / ? BETWEEN ? AND ?"
-            self._run(f"DELETE FROM releases WHERE digest IN ({of_bills})", MINUTES_PER_DAY, *days)  # noqa: S608
+            for table in ("releases", "exact_bills"):
+                self._run(f"DELETE FROM {table} WHERE digest IN ({of_bills})", MINUTES_PER_DAY, *days)  # noqa: S608
         self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _record_period(self, period: int, act: PeriodAct) -> None:

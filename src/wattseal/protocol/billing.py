@@ -28,6 +28,7 @@ from wattseal.protocol.codec import (
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
 from wattseal.protocol.ids import (
     Channel,
+    CohortField,
     KeyIdField,
     Kind,
     MeterField,
@@ -38,7 +39,7 @@ from wattseal.protocol.ids import (
     Role,
 )
 from wattseal.protocol.release import Head, SignedHead, Token
-from wattseal.protocol.roster import MAX_METERS, Interval, Name, Roster, Unit
+from wattseal.protocol.roster import MAX_METERS, Interval, Name, Roster, RosterRow, Unit
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.calendar import zone_of
@@ -159,15 +160,16 @@ class BillQuestion(Message):
     @property
     def cycle(self) -> Cycle:
         """Raises MalformedMessage for a cycle that is too short or too long."""
-        return _cycle(self.first, self.after, self.timezone)
+        return cycle_of(self.first, self.after, self.timezone)
 
 
 class RouteQuestion(Message):
-    """Which meters of a billing route can be billed under a tariff over one cycle."""
+    """Which meters of a billing route, or of a cohort, can be billed under a tariff over one cycle."""
 
     purpose: Purpose
     region: RegionField
-    route: Name
+    route: Name | None = None
+    cohort: CohortField | None = None
     tariff: Bytes32
     mode: Mode
     timezone: Timezone
@@ -175,14 +177,25 @@ class RouteQuestion(Message):
     after: LocalDay
     estimates: bool = False
 
+    @model_validator(mode="after")
+    def _about_one(self) -> Self:
+        if (self.route is None) == (self.cohort is None):
+            raise ValueError("it is about a route or about a cohort")
+        return self
+
+    def covers(self, row: RosterRow) -> bool:
+        if self.cohort is None:
+            return row.billing_route == self.route
+        return f"{row.cohort}/".startswith(f"{self.cohort}/")
+
     @property
     def cycle(self) -> Cycle:
         """Raises MalformedMessage for a cycle that is too short or too long."""
-        return _cycle(self.first, self.after, self.timezone)
+        return cycle_of(self.first, self.after, self.timezone)
 
     def about(self, meters: Sequence[MeterId]) -> BillQuestion:
         """The question for their bills."""
-        asked = {name: value for name, value in self if name != "route"}
+        asked = {name: value for name, value in self if name not in ("route", "cohort")}
         return BillQuestion(**asked, meters=tuple(meters))
 
 
@@ -241,7 +254,7 @@ class BillStatement(Message):
     @property
     def cycle(self) -> Cycle:
         """Raises MalformedMessage for a cycle that is too short or too long."""
-        return _cycle(self.first, self.after, self.timezone)
+        return cycle_of(self.first, self.after, self.timezone)
 
     def compiled(self, segment: BillSegment, tariff: Tariff, roster: Roster) -> Compiled:
         """The functionals of a segment. Raises MalformedMessage if the tariff or the region does not fit it."""
@@ -277,7 +290,8 @@ def _compiled(tariff: Named[Tariff], part: Segment, mode: Mode, by_registers: fr
     return compile_tariff(tariff.value, part, tariff.value.modes(mode), by_registers)
 
 
-def _cycle(first: int, after: int, timezone: str) -> Cycle:
+def cycle_of(first: int, after: int, timezone: str) -> Cycle:
+    """Raises MalformedMessage for a cycle that is too short or too long."""
     try:
         return Cycle(_FIRST + timedelta(days=first), _FIRST + timedelta(days=after), timezone)
     except UsageError as error:

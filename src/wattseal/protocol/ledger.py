@@ -19,6 +19,7 @@ class EntryKind(StrEnum):
     WITHDRAWAL = "withdrawal"
     REFUSAL = "refusal"
     RELEASE = "release"
+    RECONCILIATION = "reconciliation"
     PERIOD = "period"
 
 

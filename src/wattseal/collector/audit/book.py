@@ -122,7 +122,7 @@ class Book:
                 self.releases.append(_released(entry))
             case EntryKind.PERIOD:
                 self.periods.append(PeriodBody.model_validate_json(entry.body))
-            case EntryKind.WITHDRAWAL:
+            case EntryKind.WITHDRAWAL | EntryKind.RECONCILIATION:
                 pass
 
 

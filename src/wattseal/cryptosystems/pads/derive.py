@@ -49,6 +49,10 @@ class Root:
         """The key of this half's share of all noise in the period."""
         return self._derive(b"noise")
 
+    def own_key(self) -> Secret:
+        """Of what the half keeps sealed for itself alone."""
+        return self._derive(b"own")
+
     def next(self) -> "Root":
         """The root of the following period. This one cannot be computed back from it."""
         return Root(self._derive(b"next"), self.period + 1)

@@ -240,8 +240,13 @@ def _indices(tariff: Tariff, segment: Segment, schedule: str) -> Vector:
     return periods_of(tariff, by_name, segment.start, segment.end, segment.interval_minutes, segment.zone)
 
 
+def prices_of(tariff: Tariff, segment: Segment, charge: LinearCharge) -> Vector:
+    """Of each interval. Raises UsageError for prices that do not cover the segment."""
+    return _series(charge, segment) if isinstance(charge, SeriesCharge) else _by_period(tariff, segment, charge)
+
+
 def _amount(tariff: Tariff, segment: Segment, charge: LinearCharge) -> Iterator[Functional]:
-    y = _series(charge, segment) if isinstance(charge, SeriesCharge) else _by_period(tariff, segment, charge)
+    y = prices_of(tariff, segment, charge)
     if y.any():
         for part, (vector, weight) in enumerate(split(y)):
             yield Functional(Item(Mode.AMOUNT, charge.channel, charge.name, part=part), vector, weight)
