@@ -212,3 +212,38 @@ def test_a_bill_by_corrected_reads_is_not_what_the_totals_hold(town: Town, tmp_p
     assert [lines[charge]["within_rounding"] for charge in ("Energy", "State surcharge")] == [False, True]
     more = plain_amount(CORRECTED, FOUND_LATER) - plain_amount(CORRECTED, {})
     assert abs(sum(Decimal(line["difference"]) for line in lines.values()) - more) < Decimal("0.2")
+
+
+def check(places: Places, path: Path, *options: object) -> Ended:
+    return wattseal("check-bill", path, "--dir", places.directory, "--json", *options)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_customer_works_the_bill_out_again(town: Town, tmp_path: Path, mode: Mode) -> None:
+    """By the meter's own reads: the same lines, sums and total; a line that was changed is named."""
+    told = bill(town.places, 5, "--mode", mode).json
+    checked = check(town.places, kept(tmp_path, told)).json
+    assert checked["same"]
+    amounts = {line["line"]: Decimal(line["from_reads"]) for line in checked["lines"]}
+    assert amounts["total"] == Decimal(told["amount"])
+    assert len(amounts) == len(told["charges"]) + len(told["energy"]) + 1
+    told["charges"][0]["amount"] = str(Decimal(told["charges"][0]["amount"]) + Decimal("0.01"))
+    differs = check(town.places, kept(tmp_path, told))
+    assert (differs.status, json.loads(differs.stdout)["same"]) == (3, False)
+    assert differs.words.startswith(f"line '{told['charges'][0]['charge']}' differs: billed ")
+
+
+def test_a_bill_by_reads_that_were_corrected_since_differs(town: Town, tmp_path: Path) -> None:
+    differs = check(town.places, kept(tmp_path, town.first))
+    assert (differs.status, differs.words.split(":")[0]) == (3, "line 'Energy' differs")
+
+
+def test_bills_that_cannot_be_checked(town: Town, tmp_path: Path) -> None:
+    other = check(town.places, kept(tmp_path, town.first), "--tariff", "E-1")
+    assert (other.status, other.stdout) == (2, "")
+    assert other.words.startswith("the bill is under another tariff than E-1")
+    nobody = check(town.places, kept(tmp_path, {**town.first, "meters": ["elsewhere"]}))
+    assert (nobody.status, nobody.words) == (2, "meter elsewhere is not of this fleet")
+    no_bill = check(town.places, kept(tmp_path, {"meters": []}))
+    assert no_bill.status == 2
+    assert "bill.json: meters" in no_bill.words

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.keyserver.bill_run import (
+    ASKER,
     BASIC,
     END,
     LAYOUT,
@@ -28,11 +29,18 @@ from tests.keyserver.bill_run import (
 from tests.policy.rosters import REGION, operator
 from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.keyserver.reconciling import Reconciling
+from wattseal.policy.limits import Asker
 from wattseal.protocol.billing import BillStatement, local_day
-from wattseal.protocol.errors import Contradiction, PurposeNotPermitted, Rejected, UnknownSubject
+from wattseal.protocol.errors import (
+    Contradiction,
+    FunctionalNotPermitted,
+    PurposeNotPermitted,
+    Rejected,
+    UnknownSubject,
+)
 from wattseal.protocol.ids import Channel, CohortId, Role, Suite, Window
 from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion, Undefined, Why
-from wattseal.protocol.release import Release
+from wattseal.protocol.release import Release, ReleaseNoise
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement, positions_to_bits
@@ -42,6 +50,7 @@ from wattseal.protocol.time import MINUTES_PER_DAY
 WINDOWS = range(START // MINUTES_PER_DAY, -(-END // MINUTES_PER_DAY))
 EVERYBODY = tuple(f"m{number}" for number in range(6))
 DELIVERED = Channel.DELIVERED
+NOISE = ReleaseNoise(sigma=1, rho_millionths=1, spent_rho_millionths=1, budget_rho_millionths=1)
 
 
 def told(run: Run, meter: str, number: int = 0, channel: Channel = DELIVERED) -> Reads:
@@ -62,6 +71,7 @@ def totalled(
     windows: Iterable[int] = WINDOWS,
     channel: Channel = DELIVERED,
     cohort: str = "town",
+    noisy: bool = False,
 ) -> list[bytes]:
     """Totals in the decryptor's ledger as it would have released them; digests of their statements."""
     roster, digests = run.rosters[-1], []
@@ -88,6 +98,7 @@ def totalled(
             reads=tuple(int(read) for read in sum(reads.values(), np.zeros_like(told(run, "m0")))[day]),
             members=len(reads),
             flagged=(0,) * 24,
+            noise=NOISE if noisy else None,
             decryptor_head=head_of(Role.DECRYPTOR, 0),
             unblinder_head=head_of(Role.UNBLINDER, 0),
         )
@@ -114,7 +125,7 @@ def question(bills: Iterable[BillStatement], totals: Iterable[bytes], **changes:
 
 
 def answered(run: Run, asked: ReconciliationQuestion) -> Reconciliation:
-    body = Reconciling(run.decryptor).answer(asked)
+    body = Reconciling(run.decryptor).answer(asked, ASKER)
     return Envelope.from_bytes(body).opened(Reconciliation, operator("decryptor").verify_key.encode())
 
 
@@ -164,16 +175,16 @@ def test_the_same_question_is_the_same_answer_and_in_the_ledger(tmp_path: Path) 
     with running(tmp_path) as run:
         bills = [billed(run, *EVERYBODY)]
         asked = question(bills, totalled(run, {meter: told(run, meter) for meter in EVERYBODY}))
-        first = Reconciling(run.decryptor).answer(asked)
+        first = Reconciling(run.decryptor).answer(asked, ASKER)
         before = len(entries(run.decryptor))
-        assert Reconciling(run.decryptor).answer(asked) == first
+        assert Reconciling(run.decryptor).answer(asked, ASKER) == first
         assert len(entries(run.decryptor)) == before
         entry = entries(run.decryptor)[-1]
         body = json.loads(entry.body)
         assert (entry.kind, body["statement"], body["reason"]) == ("reconciliation", asked.digest().hex(), "")
         assert set(body["equal"].values()) == {True}
     with running(tmp_path) as run:
-        assert Reconciling(run.decryptor).answer(asked) == first
+        assert Reconciling(run.decryptor).answer(asked, ASKER) == first
 
 
 def test_who_is_excluded_and_why(tmp_path: Path) -> None:
@@ -301,4 +312,22 @@ def test_exact_results_end_with_their_key_period(tmp_path: Path) -> None:
         run.decryptor.ledger.destroy_period(1, range(WINDOWS[0] - 5, WINDOWS[-1] + 5))
         assert run.decryptor.ledger.exact_bills(bills[0].digest()) is None
         with pytest.raises(UnknownSubject, match="not made here"):
+            answered(run, question(bills, totals))
+
+
+def test_whoever_may_not_ask_for_bills_gets_no_word(tmp_path: Path) -> None:
+    """Not of what was answered to others, either."""
+    with running(tmp_path) as run:
+        bills = [billed(run, *EVERYBODY)]
+        asked = question(bills, totalled(run, {meter: told(run, meter) for meter in EVERYBODY}))
+        assert equal(run, asked)
+        with pytest.raises(PurposeNotPermitted, match="scope"):
+            Reconciling(run.decryptor).answer(asked, Asker("auditor", frozenset({"auditor"})))
+
+
+def test_a_total_with_noise_is_not_compared(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        bills = [billed(run, *EVERYBODY)]
+        totals = totalled(run, {meter: told(run, meter) for meter in EVERYBODY}, noisy=True)
+        with pytest.raises(FunctionalNotPermitted, match="noise"):
             answered(run, question(bills, totals))

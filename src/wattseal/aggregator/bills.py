@@ -97,7 +97,9 @@ class Billing:
         on_route = [row for row in rows if question.covers(row)]
         if not on_route:
             raise UnknownSubject("no meter is on that billing route, or in that cohort, in this cycle")
-        meters = sorted(row.meter for row in on_route if row.tariff == registered.tariff.name)
+        priced = {charge.channel for charge in registered.tariff.metered}
+        under_it = (row for row in on_route if row.tariff == registered.tariff.name and priced.issuperset(row.channels))
+        meters = sorted(row.meter for row in under_it)
         found: list[RouteMeter] = []
         for first in range(0, len(meters), _ROUTE_BATCH):
             found += await self._ready(question.about(meters[first : first + _ROUTE_BATCH]), registered)

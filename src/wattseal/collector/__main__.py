@@ -301,6 +301,28 @@ def bill(
 
 
 @cli.command()
+def check_bill(
+    bill: Annotated[Path, typer.Argument(help="The bill's JSON.")],
+    tariff: Annotated[str | None, typer.Option(help="Your copy; the package's sheet of that name if absent.")] = None,
+    territory: Territory = None,
+    program: Program = None,
+    therms_per_ccf: Therms = None,
+    directory: Directory = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """A customer's check: the meter works its bill out from its own reads. Exit status 3 if a line differs."""
+    from wattseal.collector.deployment import Places
+    from wattseal.collector.processes import judged
+
+    options = {"--tariff": tariff, "--territory": territory, "--program": program, "--therms-per-ccf": therms_per_ccf}
+    words = [word for name, value in options.items() if value is not None for word in (name, value)]
+    answer = judged("meter_sim", "check-bill", "--fleet", Places(directory.absolute()).fleet, bill.absolute(), *words)
+    _show(answer, as_json)
+    if not answer["same"]:
+        raise typer.Exit(3)
+
+
+@cli.command()
 def reconcile(
     cohort: Annotated[str, typer.Argument(help="Such as town/feeder-1.")],
     cycle: Annotated[str, typer.Argument(help="First local day and the day after the last: 2026-03-02..2026-04-01.")],

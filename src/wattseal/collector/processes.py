@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,10 @@ def order(role: str, *arguments: str | Path) -> dict[str, Any]:
     Raises SystemExit with the role's own status when it fails: it has printed its line already. Raises RemoteError
     if it ends in any other way.
     """
-    status, output = _run_to_end(_command(role, *arguments))
+    return _answer(role, arguments, *_run_to_end(_command(role, *arguments)))
+
+
+def _answer(role: str, arguments: Sequence[str | Path], status: int, output: str) -> dict[str, Any]:
     if status in _ENDED_WITH_ITS_OWN_WORDS:
         raise SystemExit(status)
     if status:
@@ -35,6 +39,15 @@ def order(role: str, *arguments: str | Path) -> dict[str, Any]:
     except (IndexError, ValueError):
         raise RemoteError(f"the step '{role} {arguments[0]}' gave no answer") from None
     return answer
+
+
+def judged(role: str, *arguments: str | Path) -> dict[str, Any]:
+    """As `order`, of a command that answers also when it says no, with status 3."""
+    status, output = _run_to_end(_command(role, *arguments))
+    if status == REFUSED and output:
+        answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+        return answer
+    return _answer(role, arguments, status, output)
 
 
 def _run_to_end(command: list[str]) -> tuple[int, str]:

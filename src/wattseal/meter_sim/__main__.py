@@ -107,6 +107,38 @@ def _tell(answer: object) -> None:
 
 
 @cli.command()
+def check_bill(
+    fleet: Fleet,
+    bill: Annotated[Path, typer.Argument(help="The bill's JSON.")],
+    tariff_source: Annotated[
+        str | None, typer.Option("--tariff", help="The customer's own copy; a sheet of the bill's name if absent.")
+    ] = None,
+    territory: str | None = None,
+    program: str | None = None,
+    therms_per_ccf: str | None = None,
+) -> None:
+    """Work a bill out again from the meters' own reads, and compare it line by line; exit status 3 if it differs."""
+    from decimal import Decimal, InvalidOperation
+
+    from wattseal.meter_sim.check_bill import Checking
+    from wattseal.meter_sim.check_bill import check_bill as order
+    from wattseal.protocol.tariff.bill import Customer
+
+    try:
+        therms = None if therms_per_ccf is None else Decimal(therms_per_ccf)
+    except InvalidOperation:
+        raise UsageError(f"--therms-per-ccf is a decimal such as 1.034, not '{therms_per_ccf}'") from None
+    lines = order(fleet, bill, Checking(tariff_source, Customer(territory, program), therms))
+    rows = [{**line._asdict(), "same": line.same} for line in lines]
+    typer.echo(json.dumps({"lines": rows, "same": all(line.same for line in lines)}, default=str))
+    for line in lines:
+        if not line.same:
+            words = f"line '{line.line}' differs: billed {line.billed}, from the meter's own reads {line.from_reads}"
+            typer.echo(f"wattseal: {words}", err=True)
+            raise typer.Exit(3)
+
+
+@cli.command()
 def prepare(
     fleet: Fleet,
     roster: Annotated[Path, typer.Option(help="Where the signed roster goes, to be countersigned.")],

@@ -34,7 +34,7 @@ from wattseal.meter_sim.sources import Source, SourceSettings, open_source
 from wattseal.meter_sim.state import FleetState
 from wattseal.meter_sim.uploader import Uploader
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import CohortId, RegionId, Role, Suite, Window
+from wattseal.protocol.ids import CohortId, MeterId, RegionId, Role, Suite, Window
 from wattseal.protocol.report import Report
 from wattseal.protocol.roster import CustomerClass, Interval, Roster, Unit
 from wattseal.protocol.tariff.bill import Cycle
@@ -221,6 +221,20 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
             "outcomes": state.outcomes(),
             "troubles": {} if troubles is None else troubles.summary.counts(),
         }
+
+
+@contextmanager
+def days_of(directory: Path) -> Iterator[tuple[Iterator[Sequence[EditedDay]], list[Roster], dict[str, MeterId]]]:
+    """A prepared fleet's edited days under its meters' names, with its rosters and the meters' ids; nothing is sent.
+
+    Raises UsageError.
+    """
+    with FleetState(directory) as state:
+        source, _, rosters = _reopened(state, directory)
+        place, installed = Region.of(rosters[0]), Installed(rosters, state.meters())
+        days = Days(source, LAYOUTS_BY_ID[place.layout_id], place.unit)
+        names = {meter.name: meter.meter for meter in state.meters()}
+        yield ([installed.on_their_day(part) for part in parts] for parts in days), rosters, names
 
 
 def _nobody(day: DayReads) -> frozenset[str]:  # noqa: ARG001 - without troubles
