@@ -1,4 +1,7 @@
-"""`python -m bench [MODULE ...]`: runs every measurement, or those that are named."""
+"""`python -m bench [MODULE ...]`: runs every measurement, or those that are named.
+
+Those that take long have arguments of their own: `python -m bench.million`, `python -m bench.bill_run`.
+"""
 
 import importlib
 import pkgutil
@@ -6,10 +9,12 @@ import sys
 
 import bench
 
+_BY_THEMSELVES = ("bill_run", "million")
+
 
 def main(names: list[str]) -> int:
     modules = [module.name for module in pkgutil.iter_modules(bench.__path__) if not module.name.startswith("_")]
-    offered = [name for name in modules if hasattr(importlib.import_module(f"bench.{name}"), "main")]
+    offered = [name for name in modules if name not in _BY_THEMSELVES and _has_main(name)]
     unknown = sorted(set(names) - set(offered))
     if unknown:
         print(f"no measurement is called {', '.join(unknown)}; there are {', '.join(offered)}", file=sys.stderr)
@@ -18,6 +23,10 @@ def main(names: list[str]) -> int:
         print(f"== {name}")
         importlib.import_module(f"bench.{name}").main()
     return 0
+
+
+def _has_main(name: str) -> bool:
+    return hasattr(importlib.import_module(f"bench.{name}"), "main")
 
 
 if __name__ == "__main__":

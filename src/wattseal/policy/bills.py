@@ -17,7 +17,7 @@ from wattseal.protocol.time import MINUTES_PER_DAY
 
 LARGEST_RANK = 8
 LEAST_HOURS, LEAST_HOURS_LISTED, LEAST_DAYS = 24, 8, 7
-_REMEMBERED_SPANS, _REMEMBERED_PAIRS = 1 << 12, 1 << 16
+_REMEMBERED_SPANS, _REMEMBERED_PAIRS, _REMEMBERED_BOOKS = 1 << 12, 1 << 16, 1 << 10
 
 
 class Source(NamedTuple):
@@ -140,8 +140,8 @@ class BillRules:
         self._least_neighbors = least_group - 1
         self._measure = lru_cache(_REMEMBERED_SPANS)(measure)
         self._joined_mixes = lru_cache(_REMEMBERED_PAIRS)(self._mixes_joined)
-        self._after_all = lru_cache(_REMEMBERED_SPANS)(self._with)
-        self._permitted = lru_cache(_REMEMBERED_SPANS)(self._permit)
+        self._after_all = lru_cache(_REMEMBERED_BOOKS)(self._with)
+        self._permitted = lru_cache(_REMEMBERED_BOOKS)(self._permit)
 
     def recorded(self, items: Iterable[Item]) -> BillBook:
         """The book of what a ledger says was released, in that order. Refuses nothing."""
