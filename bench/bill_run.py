@@ -155,7 +155,7 @@ def parties(services: Deployment) -> list[Party]:
 
 
 class Mark(NamedTuple):
-    """When a statement of a region was released, and what processor time the services had taken, since the beginning."""
+    """When a statement of a region was released since the beginning, and what processor time the services had taken."""
 
     region: str
     wall_s: float
@@ -190,10 +190,9 @@ def report(console: Console, found: Sequence[Party], marks: Sequence[Mark], coll
     console.print(
         f"  together   {total / bills * 1e6:7.1f} us of processor a bill, {total:.1f} s: {total / 2:.1f} s of two"
     )
-    first, last = growth(marks)
-    console.print(
-        f"  a statement: {first:.2f} s of processor near the beginning of a region's cycle, {last:.2f} s at its end"
-    )
+    if len({mark.region for mark in marks}) < len(marks):
+        first, last = growth(marks)
+        console.print(f"  a statement near a region's first: {first:.2f} s of processor, its last: {last:.2f} s")
 
 
 def growth(marks: Sequence[Mark]) -> tuple[float, float]:
