@@ -42,13 +42,34 @@ def pads(key: bytes, name: Name, count: int) -> Residues:
     return uniform(key, name.encoded("pad") + count.to_bytes(2, "big"), count)
 
 
+@dataclass(frozen=True)
+class RegisterName(Name):
+    """Of a register report: what its registers count, and in which cycle, stands at the end."""
+
+    registers: bytes
+
+    def encoded(self, use: str, chunk: int = 0) -> bytes:
+        meter = self.meter.encode()
+        return self.shared(use, chunk) + b"\5" + bytes([self.number, len(meter)]) + meter + self.registers
+
+    def as_json(self) -> Json:
+        return {**super().as_json(), "registers": self.registers.hex()}
+
+
+def bare(name: Name, start: int = 0, end: int = 0) -> Name:
+    """What the secret and the scale of a name's meter are named by."""
+    return Name(name.suite, name.modulus_id, name.region, name.meter, 0, 0, start, end, name.key_id, 0)
+
+
 @lru_cache
 def a(name: Name, degree: int) -> Residues:
-    return uniform(bytes(32), name.shared("a") + b"\1" + bytes([name.number]), degree)
+    number = bytes([name.number])
+    form = b"\4" + number + name.registers if isinstance(name, RegisterName) else b"\1" + number
+    return uniform(bytes(32), name.shared("a") + form, degree)
 
 
 def secret(key: bytes, name: Name, degree: int) -> list[int]:
-    made = stream(key, replace(name, kind=0, channel=0, start=0, end=0, number=0).encoded("secret"), degree + 128)
+    made = stream(key, bare(name).encoded("secret"), degree + 128)
     return [byte % 3 - 1 for byte in made if byte < 255][:degree]
 
 
@@ -216,8 +237,7 @@ class Bill:
         return seeded(f"{use} key 1" if use != "error" else "error key", 32)
 
     def scale(self) -> int:
-        name = replace(self.names[0], kind=0, channel=0, start=self.cycle[0], end=self.cycle[1], number=0)
-        return scale(self.key("tag"), name.encoded("scale"))
+        return scale(self.key("tag"), bare(self.names[0], *self.cycle).encoded("scale"))
 
     def values(self, name: Name) -> list[int]:
         """Of the second channel, one is too large for 32 bits and one negative."""
@@ -287,3 +307,22 @@ class Bill:
             "pad": (self.pad.to_bytes(14, "little") if encoded_pad is None else encoded_pad).hex(),
             "value": self.value,
         }
+
+
+@dataclass(frozen=True)
+class Registers(Bill):
+    """A meter's registers at the end of a cycle: two indexes before, the same now, a demand; the first one's energy."""
+
+    @property
+    def names(self) -> list[Name]:
+        place = (self.suite, MODULUS_ID, "north", "meter-1", 3, 1, *self.cycle, 7, 0)
+        return [RegisterName(*place, registers=seeded("registers", 16))]
+
+    def values(self, name: Name) -> list[int]:
+        return [10**10 - 1, 7, 10**10 + 400_000, 90_007, 6_100]
+
+    def prices(self, name: Name) -> list[int]:
+        return [-1, 0, 1, 0, 0]
+
+    def opened_as_json(self, names: Sequence[Name] | None = None) -> Json:
+        return {**self.reports_as_json(), **self.as_json(names=names)}

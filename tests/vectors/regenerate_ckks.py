@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tests.vectors.ckks_model import MODULUS, PRIMES, Bill, Sealed
+from tests.vectors.ckks_model import MODULUS, PRIMES, Bill, RegisterName, Registers, Sealed
 from tests.vectors.paillier_model import Json, Layout
 from tests.vectors.regenerate_paillier import plus, rendered
 
@@ -14,6 +14,7 @@ SIZES = {
     "15_minutes": Sealed(4096, Layout(96, 14, 14, 80), 5),
 }
 BILLS = {"insecure_64": Bill(64, 40), "4096": Bill(4096, 96)}
+REGISTERS = {"insecure_64": Registers(64, 5), "4096": Registers(4096, 5)}
 # 12 x 3.24 x sqrt(5), rounded up.
 BOUND = 87
 
@@ -88,6 +89,15 @@ def bad_bills(bill: Bill) -> Iterator[tuple[str, Json]]:
         yield f"pad_{defect}", bill.as_json(encoded_pad=content)
 
 
+def bad_registers(registers: Registers) -> Iterator[tuple[str, Json]]:
+    """Opened as what they are not."""
+    [name] = registers.names
+    assert isinstance(name, RegisterName)
+    yield "another_binding", registers.opened_as_json(names=[replace(name, registers=bytes(16))])
+    yield "a_cycle_report", registers.opened_as_json(names=[replace(name, kind=2)])
+    yield "another_minute", registers.opened_as_json(names=[replace(name, end=name.end - 1440)])
+
+
 def malformed_numbers(honest: int) -> Iterator[tuple[str, bytes]]:
     yield "short", honest.to_bytes(14, "little")[:-1]
     yield "long", honest.to_bytes(15, "little")
@@ -104,6 +114,10 @@ def vectors() -> Iterator[tuple[str, Json]]:
     for size, bill in BILLS.items():
         yield f"cycle_{size}", bill.reports_as_json()
         yield f"bill_{size}", bill.as_json()
+    for size, registers in REGISTERS.items():
+        yield f"register_{size}", registers.opened_as_json()
+    for defect, opened in bad_registers(REGISTERS["insecure_64"]):
+        yield f"register_bad_{defect}", opened
     for defect, total in bad_totals(SIZES["insecure_64"]):
         yield f"total_bad_{defect}", total
     for defect, made in bad_bills(BILLS["insecure_64"]):

@@ -26,6 +26,7 @@ from wattseal.cryptosystems.interface import MeterKeys
 TOTALS = pytest.mark.parametrize("kind", [CkksDecryptor, SealDecryptor])
 BILLS = pytest.mark.parametrize("kind", [BillDecryptor, SealBillDecryptor])
 BILL_SIZES = ("insecure_64", "4096")
+KEYS = {"pad": "pad", "secret": "tag", "error": "error"}
 
 
 def test_the_files_are_what_the_script_writes() -> None:
@@ -114,6 +115,28 @@ def test_bad_bills_are_refused_alike(name: str, kind: type[BillDecryptor]) -> No
     with pytest.raises(VerificationFailed) as refusal:
         opened(load(name), kind)
     assert (str(refusal.value), refusal.value.args) == ("verification failed", ())
+
+
+@pytest.mark.parametrize("size", BILL_SIZES)
+def test_registers(size: str) -> None:
+    """Their labels are of a form of their own, and name the scale's cycle."""
+    vector = load(f"register_{size}")
+    [report], [name] = vector["reports"], [label(fields) for fields in vector["labels"]]
+    keys = {f"{use}_key": secret(vector[f"{file}_key"]) for use, file in KEYS.items()}
+    assert bill_scale(keys["secret_key"], name, Cycle(*vector["cycle"])) == vector["scale"]
+    sealer = MeterSealer(ring(vector["degree"]), name, **keys)
+    assert sealer.seal(np.array(report["values"]), vector["scale"], name).hex() == report["ciphertext"]
+    functional = Functional.of(*vector["prices"])
+    [number] = bill_sums([bytes.fromhex(report["ciphertext"])], [functional])
+    [pad] = bill_pads(ring(vector["degree"]), [name], keys["pad_key"], [functional])
+    assert (number.hex(), pad.hex()) == (vector["sum"], vector["pad"])
+    assert opened(vector, BillDecryptor) == vector["value"] == 400_001
+
+
+@pytest.mark.parametrize("name", names("register_bad_"))
+def test_registers_open_as_nothing_else(name: str) -> None:
+    with pytest.raises(VerificationFailed):
+        opened(load(name), BillDecryptor)
 
 
 def opened(vector: dict[str, Any], kind: type[BillDecryptor]) -> int:

@@ -40,7 +40,11 @@ def layout(size: str) -> SlotLayout:
 
 
 def label(fields: dict[str, Any]) -> Label:
-    return Label(**{**fields, "modulus_id": bytes.fromhex(fields["modulus_id"])})
+    """Names and hexadecimal bytes: `modulus_id`, and `registers` of a register report."""
+    in_bytes: dict[str, Any] = {
+        name: bytes.fromhex(fields[name]) for name in ("modulus_id", "registers") if name in fields
+    }
+    return Label(**{**fields, **in_bytes})
 
 
 def secret(text: str) -> Secret:
