@@ -148,7 +148,7 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
             about = known[digest] = _bills(data) if body.get("kind") == "bills" else _total(data)
         else:
             about = known.get(body["statement"], f"statement {body['statement'][:12]}")
-        more = body.get("reason", body.get("purpose", ""))
+        more = body.get("reason", body.get("purpose", body.get("recipient", "")))
         rows.append(_row(entry, about, more))
     return rows
 

@@ -86,7 +86,9 @@ class BillDecryptorService:
             check_asker(half.policy, statement.purpose, asker)
         digest = statement.fingerprint
         # A finished release waits for nobody.
-        return self._finished(statement, digest) or self._release(request, statement, digest)
+        released = self._finished(statement, digest) or self._release(request, statement, asker)
+        half.ledger.hand_out(digest, asker.name)
+        return released
 
     def _finished(self, statement: BillStatement, digest: Digest) -> BillsReleased | None:
         done = self._half.ledger.release(digest)
@@ -96,7 +98,8 @@ class BillDecryptorService:
             self._half.policy.check_purpose(statement.purpose)
         return BillsReleased(done, 0)
 
-    def _release(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> BillsReleased:
+    def _release(self, request: BillReleaseRequest, statement: BillStatement, asker: Asker) -> BillsReleased:
+        digest = statement.fingerprint
         with self._half.one_at_a_time:
             done = self._finished(statement, digest)
             if done is not None:
@@ -104,7 +107,7 @@ class BillDecryptorService:
             with self._half.recording(statement):
                 admitted = self._admit(request, statement, digest)
                 grant, pads = self._attempt(request, admitted)
-            return self._sign(request, admitted, grant, self._open(admitted, pads))
+            return self._sign(request, admitted, grant, self._open(admitted, pads), asker)
 
     def _admit(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused, Rejected."""
@@ -158,7 +161,12 @@ class BillDecryptorService:
         ]
 
     def _sign(
-        self, request: BillReleaseRequest, admitted: _Admitted, grant: BillPadGrant, opened_now: Sequence["_Result"]
+        self,
+        request: BillReleaseRequest,
+        admitted: _Admitted,
+        grant: BillPadGrant,
+        opened_now: Sequence["_Result"],
+        asker: Asker,
     ) -> BillsReleased:
         half, results = self._half, [result.told for result in opened_now]
         release = BillRelease(
@@ -177,7 +185,7 @@ class BillDecryptorService:
         opened = [item for place, item in admitted.items.items() if results[place].opened]
         heads = release.decryptor_head.to_bytes(), release.unblinder_head.to_bytes()
         exact = sealed(half.vault.root(admitted.bills.statement.key_id), [result.exact for result in opened_now])
-        half.ledger.finish_bills(admitted.digest, unopened, opened, body, heads, exact)
+        half.ledger.finish_bills(admitted.digest, unopened, opened, body, heads, exact, recipient=asker.name)
         return BillsReleased(body, len(admitted.items) - len(opened))
 
 

@@ -36,12 +36,13 @@ class PadSource(BillPadSource, Protocol):
 
 
 class _Admitted(NamedTuple):
-    """A statement that may be opened."""
+    """A statement that may be opened, and for whom."""
 
     digest: bytes
     permitted: Permitted
     item: bytes
     check_key: Secret
+    recipient: str
 
 
 class DecryptorService:
@@ -64,22 +65,25 @@ class DecryptorService:
         with self.half.recording(statement):
             check_asker(self.half.policy, statement.purpose, asker)
         # A finished release waits for nobody.
-        return self.half.ledger.release(statement.digest()) or self._release(request, statement)
+        digest = statement.digest()
+        released = self.half.ledger.release(digest) or self._release(request, statement, asker)
+        self.half.ledger.hand_out(digest, asker.name)
+        return released
 
-    def _release(self, request: ReleaseRequest, statement: TotalStatement) -> bytes:
+    def _release(self, request: ReleaseRequest, statement: TotalStatement, asker: Asker) -> bytes:
         with self.half.one_at_a_time:
             done = self.half.ledger.release(statement.digest())
             if done is not None:
                 return done
             with self.half.recording(statement):
-                admitted = self._admit(request, statement)
+                admitted = self._admit(request, statement, asker)
                 grant = self._attempt(request, admitted)
                 total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
             with self.half.recording(statement, final_for=admitted.item):
                 self._check_dominance(statement, admitted, total)
             return self._sign(request, statement, admitted, grant, total)
 
-    def _admit(self, request: ReleaseRequest, statement: TotalStatement) -> _Admitted:
+    def _admit(self, request: ReleaseRequest, statement: TotalStatement, asker: Asker) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused."""
         half = self.half
         permitted = half.permit(statement)
@@ -90,7 +94,7 @@ class DecryptorService:
         digest = statement.digest()
         half.intend(statement, request.answer.statement)
         check_key = half.vault.root(statement.key_id).check_key(statement.region, month_of(statement.window))
-        return _Admitted(digest, permitted, item, check_key)
+        return _Admitted(digest, permitted, item, check_key, asker.name)
 
     def _attempt(self, request: ReleaseRequest, admitted: _Admitted) -> PadGrant:
         """Count the attempt, then ask for pads: the head that the unblinder keeps covers it. No pads, no attempt."""
@@ -133,6 +137,7 @@ class DecryptorService:
             body,
             histogram.to_bytes(),
             (release.decryptor_head.to_bytes(), release.unblinder_head.to_bytes()),
+            recipient=admitted.recipient,
         )
         return body
 

@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS reconciliations (question BLOB PRIMARY KEY, answer BL
 CREATE TABLE IF NOT EXISTS refusals (
     statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS releases_of_day ON releases (channel, window);
+CREATE TABLE IF NOT EXISTS recipients (
+    statement BLOB, recipient TEXT, PRIMARY KEY (statement, recipient)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS periods (period INTEGER, act TEXT, PRIMARY KEY (period, act)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (role TEXT PRIMARY KEY, counter INTEGER, head BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS checkpoints (counter INTEGER PRIMARY KEY, checkpoint BLOB) STRICT;
@@ -243,14 +245,17 @@ class Ledger:
         release: bytes,
         opened: bytes,
         heads: Iterable[bytes],
+        *,
+        recipient: str = "",
     ) -> None:
         """Record a release, the signed heads that it carries, and what the dominance test needs to know of it later.
 
-        Its attempt did not fail.
+        Its attempt did not fail. `recipient` is the name of the token's holder.
         """
         with self._transaction():
             self._checkpoint()
-            self._append(EntryKind.RELEASE, _released(digest, release, heads))
+            self._append(EntryKind.RELEASE, _released(digest, release, heads, recipient))
+            self._run("INSERT OR IGNORE INTO recipients VALUES (?, ?)", digest, recipient)
             self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?)", digest, channel, window, release, opened)
             self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
 
@@ -262,6 +267,8 @@ class Ledger:
         release: bytes,
         heads: Iterable[bytes],
         exact: bytes,
+        *,
+        recipient: str = "",
     ) -> None:
         """Record a release and the places of segments that it does not open; attempts at `opened` did not fail.
 
@@ -269,7 +276,8 @@ class Ledger:
         """
         with self._transaction():
             self._checkpoint()
-            self._append(EntryKind.RELEASE, {**_released(digest, release, heads), "unopened": unopened})
+            self._append(EntryKind.RELEASE, {**_released(digest, release, heads, recipient), "unopened": unopened})
+            self._run("INSERT OR IGNORE INTO recipients VALUES (?, ?)", digest, recipient)
             self._run("INSERT INTO releases VALUES (?, NULL, NULL, ?, NULL)", digest, release)
             self._run("INSERT INTO exact_bills VALUES (?, ?)", digest, exact)
             self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", opened)
@@ -295,6 +303,16 @@ class Ledger:
         with self._transaction():
             self._append(EntryKind.RECONCILIATION, outcome)
             self._run("INSERT INTO reconciliations VALUES (?, ?)", told.question, answer)
+
+    def hand_out(self, digest: bytes, recipient: str) -> None:
+        """Record that somebody else is given a finished release, too; once for each."""
+        known = "SELECT 1 FROM recipients WHERE statement = ? AND recipient = ?"
+        if self._one(known, digest, recipient) is not None:
+            return
+        with self._transaction():
+            if self._one(known, digest, recipient) is None:
+                self._run("INSERT INTO recipients VALUES (?, ?)", digest, recipient)
+                self._append(EntryKind.RECIPIENT, {"statement": digest.hex(), "recipient": recipient})
 
     def opened_of(self, channel: Channel, window: Window, after: int = 0) -> list[tuple[int, bytes]]:
         """What releases of that channel family and day opened, each with its place, of places beyond `after`."""
@@ -382,9 +400,10 @@ class Ledger:
         return rows[0] if rows else None
 
 
-def _released(digest: bytes, release: bytes, heads: Iterable[bytes]) -> dict[str, object]:
+def _released(digest: bytes, release: bytes, heads: Iterable[bytes], recipient: str) -> dict[str, object]:
     return {
         "statement": digest.hex(),
         "release": hashlib.sha256(release).hexdigest(),
         "heads": [to_base64(head) for head in heads],
+        "recipient": recipient,
     }

@@ -20,6 +20,7 @@ class EntryKind(StrEnum):
     REFUSAL = "refusal"
     RELEASE = "release"
     RECONCILIATION = "reconciliation"
+    RECIPIENT = "recipient"
     PERIOD = "period"
 
 

@@ -12,7 +12,7 @@ from tests.policy.rosters import TRUST
 from wattseal.collector.audit.customers import Customers
 from wattseal.collector.audit.mine import who_asked
 from wattseal.collector.audit.page import annual_page
-from wattseal.collector.audit.report import Annual, Purpose, Rule, annual
+from wattseal.collector.audit.report import Annual, Purpose, Recipient, Rule, annual
 from wattseal.collector.audit.sources import LedgerFile
 from wattseal.collector.audit.verify import Audited, audit
 from wattseal.keyserver.ledger import About
@@ -65,7 +65,10 @@ def _released(run: Run, roster: Roster, window: Window) -> None:
     digest = statement.digest()
     half.ledger.intend(digest, statement.to_bytes(), statement.channel, window, "research")
     heads = (half.head().to_bytes(), run.unblinder.head().to_bytes())
-    half.ledger.finish(digest, digest, statement.channel, window, b"release", b"opened", heads)
+    half.ledger.finish(digest, digest, statement.channel, window, b"release", b"opened", heads, recipient="planner")
+    if window == FIRST:
+        for _ in range(2):
+            half.ledger.hand_out(digest, "regulator")
 
 
 def audited(ledger: Path) -> tuple[Audited, Customers]:
@@ -82,6 +85,11 @@ def test_a_year(ledger: Path) -> None:
     )
     assert told.rules == (Rule("purpose-not-permitted", refusals=16, statements=1),)
     assert (told.meters, told.accounts) == (5, 6)
+    assert told.recipients == (
+        Recipient("collector", 1, (PURPOSE,)),
+        Recipient("planner", 2, ("research",)),
+        Recipient("regulator", 1, ("research",)),
+    )
 
 
 def test_another_year_is_empty(ledger: Path) -> None:
@@ -97,7 +105,9 @@ def test_the_page_says_it_all_and_escapes_it(ledger: Path) -> None:
     page = annual_page(told).decode()
     for word in ("purpose-not-permitted", "research", PURPOSE, told.head[:16], "tells of the same releases"):
         assert word in page
-    hostile = Annual(**{**told.to_json(), "findings": ("<script>",), "purposes": (), "rules": (), "keys": ()})
+    hostile = Annual(
+        **{**told.to_json(), "findings": ("<script>",), "purposes": (), "rules": (), "keys": (), "recipients": ()}
+    )
     assert "&lt;script&gt;" in annual_page(hostile).decode()
     assert json.loads(json.dumps(told.to_json()))["meters"] == 5
 

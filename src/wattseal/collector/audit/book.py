@@ -51,6 +51,7 @@ class ReleaseBody(_Body):
     """`heads` as they stand in the release; `unopened` are places of a bill statement's segments."""
 
     heads: tuple[Bytes, ...]
+    recipient: str
     unopened: tuple[int, ...] = Field(default=())
 
 
@@ -78,6 +79,20 @@ class PeriodBody(BaseModel):
     act: str
 
 
+class RecipientBody(_Body):
+    """Somebody else was given a finished release."""
+
+    recipient: str
+
+
+class Handed(NamedTuple):
+    """A release given to the holder of a token, by the name that the decryptor's operator gave them."""
+
+    at: int
+    statement: str
+    recipient: str
+
+
 class Released(NamedTuple):
     """`statement` is its digest in hexadecimal."""
 
@@ -96,6 +111,7 @@ class Book:
     attempted: set[str] = field(default_factory=set)
     refusals: list[Refused] = field(default_factory=list)
     releases: list[Released] = field(default_factory=list)
+    handed: list[Handed] = field(default_factory=list)
     periods: list[PeriodBody] = field(default_factory=list)
 
     @classmethod
@@ -119,11 +135,20 @@ class Book:
             case EntryKind.REFUSAL:
                 self.refusals.append(Refused(entry.counter, RefusalBody.model_validate_json(entry.body)))
             case EntryKind.RELEASE:
-                self.releases.append(_released(entry))
+                self._add_release(entry)
+            case EntryKind.RECIPIENT:
+                given = RecipientBody.model_validate_json(entry.body)
+                self.handed.append(Handed(given.at, given.statement, given.recipient))
             case EntryKind.PERIOD:
                 self.periods.append(PeriodBody.model_validate_json(entry.body))
             case EntryKind.WITHDRAWAL | EntryKind.RECONCILIATION:
                 pass
+
+    def _add_release(self, entry: Entry) -> None:
+        body = ReleaseBody.model_validate_json(entry.body)
+        heads = tuple(Envelope.from_bytes(head) for head in body.heads)
+        self.releases.append(Released(entry.counter, body.at, body.statement, heads, frozenset(body.unopened)))
+        self.handed.append(Handed(body.at, body.statement, body.recipient))
 
 
 def _intent(entry: Entry) -> Intent:
@@ -131,9 +156,3 @@ def _intent(entry: Entry) -> Intent:
     data = _Bytes.model_validate({"data": body.statement}).data
     kind = BillStatement if body.kind == "bills" else TotalStatement
     return Intent(entry.counter, body.at, body.purpose, kind.from_bytes(data))
-
-
-def _released(entry: Entry) -> Released:
-    body = ReleaseBody.model_validate_json(entry.body)
-    heads = tuple(Envelope.from_bytes(head) for head in body.heads)
-    return Released(entry.counter, body.at, body.statement, heads, frozenset(body.unopened))

@@ -17,8 +17,11 @@ def who_asked(audited: Audited, customers: Customers, name: str, on: Window | No
     Raises UnknownSubject.
     """
     mine = customers.tenures_of(name, on)
+    given: dict[str, list[str]] = {}
+    for handed in audited.book.handed:
+        given.setdefault(handed.statement, []).append(handed.recipient)
     rows = [
-        _row(opened, tenure, len({one.meter for one in touched}))
+        _row(opened, tenure, len({one.meter for one in touched}), given[opened.release.statement])
         for opened in opened_in(audited.book)
         for touched in [list(customers.touched(opened))]
         for tenure in mine
@@ -36,7 +39,7 @@ def _tenure(tenure: Tenure) -> dict[str, str]:
     return {"meter": tenure.meter, "first": window_date(tenure.first).isoformat(), "last": last}
 
 
-def _row(opened: Opened, tenure: Tenure, meters: int) -> dict[str, str]:
+def _row(opened: Opened, tenure: Tenure, meters: int, recipients: list[str]) -> dict[str, str]:
     intent, statement = opened.intent, opened.intent.statement
     if isinstance(statement, BillStatement):
         what = f"bill {statement.cycle.first} to {statement.cycle.after}, {statement.mode}"
@@ -47,6 +50,7 @@ def _row(opened: Opened, tenure: Tenure, meters: int) -> dict[str, str]:
     return {
         "released": utc_of(opened.release.at),
         "purpose": intent.purpose,
+        "to": ", ".join(recipients),
         "what": what,
         "told": beside,
         "meter": tenure.meter,

@@ -15,7 +15,7 @@ def annual_page(annual: Annual) -> bytes:
     template = Template(resources.files("wattseal.collector.audit").joinpath("annual.html").read_text("utf-8"))
     words = {"title": f"What was asked of household reads in {annual.year}", "role": annual.role}
     parts = {"facts": _facts(annual), "verified": _verified(annual), "purposes": _purposes(annual)}
-    parts |= {"rules": _rules(annual), "keys": _keys(annual)}
+    parts |= {"rules": _rules(annual), "keys": _keys(annual), "recipients": _recipients(annual)}
     page = template.substitute(
         {name: html.escape(text) for name, text in words.items()},
         **{name: to_html(pieces) for name, pieces in parts.items()},
@@ -59,6 +59,12 @@ def _keys(annual: Annual) -> list[Element]:
     rows = ((str(one.period), one.act, one.at) for one in annual.keys)
     none = [element("p", "No key period began or was destroyed.")]
     return [table(("key period", "what became of it", "when"), rows)] if annual.keys else none
+
+
+def _recipients(annual: Annual) -> list[Element]:
+    rows = ((one.recipient, ", ".join(one.purposes), f"{one.releases:,}") for one in annual.recipients)
+    head = ("recipient", "purposes", "releases")
+    return [table(head, rows, numbers=(2,))] if annual.recipients else [element("p", "Nobody.")]
 
 
 def _rules(annual: Annual) -> list[Element]:

@@ -34,6 +34,15 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Recipient:
+    """Whom releases were given to, by the name of their token, and for which purposes."""
+
+    recipient: str
+    releases: int
+    purposes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Keys:
     """What became of a key period, and when."""
 
@@ -55,6 +64,7 @@ class Annual:
     compared: bool
     purposes: tuple[Purpose, ...]
     rules: tuple[Rule, ...]
+    recipients: tuple[Recipient, ...]
     keys: tuple[Keys, ...]
     meters: int
     accounts: int
@@ -77,6 +87,7 @@ def annual(audited: Audited, customers: Customers, year: int, *, compared: bool)
         compared=compared,
         purposes=tuple(_purposes(audited.book, customers, opened, year)),
         rules=tuple(_rules(audited.book.refusals, year)),
+        recipients=tuple(_recipients(audited.book, year)),
         keys=tuple(
             Keys(one.period, one.act, utc_of(one.at)) for one in audited.book.periods if year_of(one.at) == year
         ),
@@ -96,6 +107,15 @@ def _purposes(book: Book, customers: Customers, opened: list[Opened], year: int)
         of_purpose = released.get((purpose, kind), [])
         meters, accounts = _touched(customers, of_purpose)
         yield Purpose(purpose, kind, asked[purpose, kind], len(of_purpose), len(meters), len(accounts))
+
+
+def _recipients(book: Book, year: int) -> Iterator[Recipient]:
+    given: dict[str, list[str]] = {}
+    for handed in book.handed:
+        if year_of(handed.at) == year:
+            given.setdefault(handed.recipient, []).append(book.intents[handed.statement].purpose)
+    for recipient, purposes in sorted(given.items()):
+        yield Recipient(recipient, len(purposes), tuple(sorted(set(purposes))))
 
 
 def _rules(refusals: Iterable[Refused], year: int) -> list[Rule]:
