@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wattseal.bench.capacity import Assumptions, bill_needs_of, needs_of, rows_of_bill_needs, rows_of_needs
 from wattseal.bench.lanes import Kind, Party
 from wattseal.bench.page import write_files
 from wattseal.bench.recorded import recorded_ratios, regressions
@@ -80,6 +81,26 @@ def test_rows_tell_medians_and_ranges() -> None:
     assert bills[0] == ("ckks", "10 (5-20)", "8 (4-16)", "12 (6-24)", "30 (15-60)", "0")
     _, ratios = rows_of_ratios(RESULT)
     assert ratios[0][-1] == "MISSED"
+
+
+def test_needs_are_unit_costs_times_meters() -> None:
+    assumed = Assumptions(channels=1, arrival_hours=1, busy=0.5, levels=2, store_days=3, store_bytes_more=40)
+    needs = needs_of(LANES[1], 3_600_000, assumed)
+    assert round(needs.aggregator_cores, 9) == 3_600_000 * 10e-6 / 1_800
+    assert needs.wire_mbit_s == 3_600_000 * 960 * 8 / 3_600 / 1e6
+    assert needs.store_gib == 3 * 3_600_000 * 1_000 / 2**30
+    assert needs.archive_tib_a_year == 3_600_000 * (365 * 960 + 12 * 39_400) / 2**40
+    assert (needs.unblinder_s, round(needs.decryptor_s, 9)) == (0, 72)
+    bills = bill_needs_of(BILLS[0], 2_100_000, assumed)
+    assert [round(seconds, 9) for seconds in bills[1:]] == [1, 0.8, 1.2]
+
+
+def test_needs_as_rows() -> None:
+    _, rows = rows_of_needs(RESULT, Assumptions())
+    assert [row[:2] for row in rows[:3]] == [(name, "1,000,000") for name in ("masking", "ckks", "paillier")]
+    assert len(rows) == 9
+    _, bills = rows_of_bill_needs(RESULT, Assumptions())
+    assert bills[0] == ("1,000,000", "47,619", "0.48", "0.38", "0.57")
 
 
 def test_files_of_a_run(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 from xml.etree.ElementTree import Element
 
+from wattseal.bench.capacity import Assumptions, rows_of_bill_needs, rows_of_needs
 from wattseal.bench.lanes import INTERVALS
 from wattseal.bench.pictures import growth_picture, parts_picture
 from wattseal.bench.results import BenchResult
@@ -39,6 +40,9 @@ def _page(result: BenchResult, growth: bytes, parts: bytes) -> str:
         figure(growth, "Processor seconds against meters", "Growth with the number of meters, both axes logarithmic."),
         _section("Bills of a month of quarter hours", *rows_of_bills(result)),
         _section("Targets", *rows_of_ratios(result)),
+        _section("What a fleet needs, on paper", *rows_of_needs(result, Assumptions())),
+        _section("Bills of a billing day, on paper", *rows_of_bill_needs(result, Assumptions())),
+        element("ul", *(element("li", words) for words in Assumptions().in_words())),
         element("h2", "Machine"),
         table(("fact", "value"), result.machine.items()),
         element("h2", "What the lanes are"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
+from wattseal.bench.capacity import Assumptions, rows_of_bill_needs, rows_of_needs
 from wattseal.bench.lanes import INTERVALS, RELEASE_MEMBERS, Party
 from wattseal.bench.results import MICRO, MILLI, BenchResult, BillResult, LaneResult
 from wattseal.bench.timing import Timed
@@ -17,6 +18,10 @@ def tables(result: BenchResult) -> Iterator[Table | str]:
     yield _lanes(result)
     yield _bills(result)
     yield _ratios(result)
+    assumed = Assumptions()
+    yield _table(*rows_of_needs(result, assumed), "on paper")
+    yield _table(*rows_of_bill_needs(result, assumed), "bills, on paper")
+    yield "assumed: " + "; ".join(assumed.in_words())
 
 
 def rows_of_lanes(result: BenchResult) -> Rows:
