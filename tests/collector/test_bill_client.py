@@ -295,6 +295,20 @@ def test_what_did_not_open_is_a_refusal_and_leaves_no_file(tmp_path: Path) -> No
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_what_did_not_open_is_cancelled_like_a_bill(tmp_path: Path) -> None:
+    """Else a report that never opens, once billed, would stand in the way of its correction."""
+    with town(tmp_path, shut=("m1",)) as (roles, directory):
+        refused = command(directory, "--json")
+        assert refused.status == 3
+        (tmp_path / "none.json").write_text(refused.stdout)
+        roles.shut, roles.segments["m1"] = (), [segment("m1", number=1)]
+        again = bill(options(directory, cancels=tmp_path / "none.json"))
+    told = json.loads(refused.stdout)
+    assert (told["not_billed"], told["amount"]) == ("verification-failed", "0.00")
+    assert again["cancels"] == {"release": told["release"], "amount": "0.00"}
+    assert again["due"] == again["amount"]
+
+
 def test_a_bill_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out" / "bills.csv").mkdir(parents=True)
     with town(tmp_path) as (_, directory), pytest.raises(UsageError, match=r"bills\.csv: Is a directory"):

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from tests.protocol.samples import bill_statement, statement
+from tests.protocol.samples import ONE_OF_EACH, bill_statement, statement
 from wattseal.collector.up import in_words
 from wattseal.protocol.codec import to_base64
+from wattseal.protocol.reconciliation import ReconciliationQuestion
 
 STATEMENT = statement()
 DIGEST = STATEMENT.digest().hex()
@@ -46,3 +47,15 @@ def test_bills_are_counted_and_nobody_is_named() -> None:
 def test_a_statement_from_before_the_listing_is_named_by_its_digest() -> None:
     (row,) = in_words([entry(9, "refusal", statement=DIGEST, reason="group-too-small")])
     assert row["about"] == f"statement {DIGEST[:12]}"
+
+
+def test_a_reconciliation_is_of_a_cohort_and_a_cycle() -> None:
+    question = next(one for one in ONE_OF_EACH if isinstance(one, ReconciliationQuestion))
+    body = {"statement": question.digest().hex(), "question": to_base64(question.to_bytes()), "reason": "nobody-left"}
+    (row,) = in_words([entry(3, "reconciliation", **body)])
+    assert tuple(row.values()) == (
+        "3",
+        "reconciliation",
+        "bills and totals of town 2024-10-04 to 2024-11-03",
+        "nobody-left",
+    )

@@ -293,7 +293,7 @@ def bill(
         if billed["not_billed"].keys() - {NobodyReported.slug}:
             raise typer.Exit(3)
         return
-    answer = order(options)
+    answer = order(options, (lambda none: _show(none, as_json)) if as_json else None)
     if as_json:
         _show(answer, as_json)
     else:

@@ -1,6 +1,6 @@
 """`wattseal bill`: one bill from services that run, as text, JSON, CSV and a page to print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,10 @@ class BillOptions:
         return Customer(self.territory, self.program)
 
 
-def bill(options: BillOptions) -> dict[str, Any]:
+def bill(options: BillOptions, none: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
     """The bill as `--json` has it, and the files that were written.
 
+    `none` is told of a release that makes no bill, before that is raised: a rebill cancels it like a bill.
     Raises UsageError for options that cannot be used, before anything is asked; Refused if the rules or the opening
     say no.
     """
@@ -59,6 +60,8 @@ def bill(options: BillOptions) -> dict[str, Any]:
         accounts = {meter: Account(name, options.customer, cancels) for meter, name in meters.items()}
         (found,) = _asked(client, accounts, terms, options.region)
     if isinstance(found, Unbilled):
+        if none is not None:
+            none(described(found))
         raise found.error
     files = [] if options.out is None else write_bills([found], options.out)
     return {**described(found), "files": [str(file) for file in files]}

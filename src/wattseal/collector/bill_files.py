@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from wattseal.collector.bills import Settled, Unbilled, money
-from wattseal.protocol.codec import Bytes32, canonical_json, to_base64
+from wattseal.protocol.codec import Bytes32, Digest, canonical_json, to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import MeterField, MeterId
 from wattseal.protocol.roster import Name
@@ -131,10 +131,15 @@ def described(found: Found) -> dict[str, Any]:
         "mode": terms.mode.value,
     }
     if isinstance(found, Unbilled):
-        return {**head, "not_billed": found.error.slug, "detail": found.error.detail}
+        none = {"not_billed": found.error.slug, "detail": found.error.detail}
+        return {**head, **none, **({} if found.rests_on is None else {"amount": "0.00", **_rests_on(*found.rests_on)})}
     sums: dict[str, list[dict[str, str]]] = {"energy": [], "demand": []}
-    rests_on = {"release": to_base64(found.release), "statement": to_base64(found.statement)}
+    rests_on = _rests_on(found.release, found.statement)
     return {**head, **_amounts(found.bill), **sums, **determinants(found), **rests_on}
+
+
+def _rests_on(release: Digest, statement: Digest) -> dict[str, str]:
+    return {"release": to_base64(release), "statement": to_base64(statement)}
 
 
 def _amounts(bill: Bill) -> dict[str, Any]:

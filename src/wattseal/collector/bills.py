@@ -36,12 +36,17 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Unbilled:
-    """Meters that were asked for, and why they have no bill."""
+    """Meters that were asked for, and why they have no bill.
+
+    `rests_on` are the digests of the release that makes none, and of its statement: a rebill cancels it. None: there
+    is no release.
+    """
 
     meters: tuple[MeterId, ...]
     account: str | None
     terms: Terms
     error: WattsealError
+    rests_on: tuple[Digest, Digest] | None = None
 
 
 class _Part(NamedTuple):
@@ -102,7 +107,7 @@ def _settled(
     try:
         bill = _bill(parts, account, terms)
     except (UsageError, VerificationRefused) as error:
-        return Unbilled(meters, account.name, terms, error)
+        return Unbilled(meters, account.name, terms, error, rests_on)
     return Settled(meters, account.name, terms, bill, *rests_on)
 
 

@@ -22,6 +22,7 @@ from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Role, Suite
 from wattseal.protocol.keys import KeyNotice, NextPeriod
+from wattseal.protocol.reconciliation import ReconciliationQuestion
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import parse_window, window_date
@@ -143,9 +144,11 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
             rows.append(_row(entry, f"key period {body['period']}", body["act"]))
             continue
         if entry["kind"] == "intent":
-            data = base64.urlsafe_b64decode(body["statement"] + "=" * (-len(body["statement"]) % 4))
+            data = _bytes_of(body["statement"])
             digest = hashlib.sha256(data).hexdigest()
             about = known[digest] = _bills(data) if body.get("kind") == "bills" else _total(data)
+        elif entry["kind"] == "reconciliation":
+            about = _reconciliation(_bytes_of(body["question"]))
         else:
             about = known.get(body["statement"], f"statement {body['statement'][:12]}")
         more = body.get("reason", body.get("purpose", body.get("recipient", "")))
@@ -155,6 +158,15 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _row(entry: dict[str, Any], about: str, more: str) -> dict[str, str]:
     return {"entry": str(entry["counter"]), "kind": entry["kind"], "about": about, "": more}
+
+
+def _bytes_of(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _reconciliation(data: bytes) -> str:
+    question = ReconciliationQuestion.from_bytes(data)
+    return f"bills and totals of {question.cohort} {question.cycle.first} to {question.cycle.after}"
 
 
 def _total(data: bytes) -> str:
