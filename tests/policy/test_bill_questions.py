@@ -1,11 +1,15 @@
 """What a bill statement may ask: of whom, over which part of the cycle, under which tariff, beside which neighbors."""
 
-from collections.abc import Mapping, Set
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.policy.rosters import REGION, roster, row
 from tests.protocol.tariff.samples import TOU, tariff
@@ -20,7 +24,7 @@ from wattseal.policy.bill_questions import (
     permit_bills,
     segments_of,
 )
-from wattseal.policy.bills import BillBook, BillRules, Opaque
+from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Neighbors, Opaque
 from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.protocol.billing import BillSegment, BillStatement, Cancels, SegmentReport, local_day
@@ -430,3 +434,60 @@ def test_the_list_helps_no_other_charge() -> None:
         listed=Listed(frozenset({"Energy", "Event"}), FIRST),
     )
     permit_bills(listed, _Anywhere(), RULES)
+
+
+class _Watching(BillRules):
+    """Remembers what it was asked about atoms."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.seen: list[tuple[Counter[Held], Counter[Held]]] = []
+
+    def permit_among(self, neighbors: Neighbors, changes: Iterable[tuple[Held, Held]]) -> Neighbors:
+        told = list(changes)
+        self.seen.append((Counter(neighbors.counts), Counter(after for _, after in told)))
+        return super().permit_among(neighbors, told)
+
+
+@given(
+    st.sets(st.sampled_from(range(12))),
+    st.sets(st.sampled_from(range(12)), min_size=1),
+    st.lists(st.sets(st.sampled_from(range(12)), min_size=1), min_size=1, max_size=3),
+    st.sets(st.sampled_from(range(12)), max_size=4),
+)
+def test_neighbors_are_counted_as_if_each_were_looked_at(
+    billed: set[int], asked: set[int], groups: list[set[int]], others: set[int]
+) -> None:
+    """Whoever was billed, is asked about now, or is under another tariff; in every atom that is touched."""
+    changes: dict[str, Any] = {f"m{number}": {"tariff": OTHER.name} for number in others}
+    rosters = (homes(count=12, **changes),)
+    memory = Remembered()
+    for number in sorted(billed - others):
+        memory.grant(bills(segment(f"m{number}"), rosters=rosters))
+    meters = sorted(f"m{number}" for number in asked - others)
+    if not meters:
+        return
+    memory.groups = [frozenset(MeterId(f"m{number}") for number in group) for group in groups]
+    run, rules = bills(*map(segment, meters), rosters=rosters), _Watching()
+    with suppress(ShareTooLarge):
+        permit_bills(run, memory, rules)
+    usual = run.usual_span(Channel.DELIVERED)
+
+    def one_by_one(group: frozenset[MeterId]) -> Counter[Held]:
+        registered = {meter: NOTHING if int(meter[1:]) in others else usual for meter in group}
+        books = {meter: memory.books(meter, Channel.DELIVERED).values() for meter in group}
+        return Counter(Held.of(books[meter], registered[meter]) for meter in group)
+
+    touched = [group for group in set(memory.groups) if not group.isdisjoint(meters)]
+    expected = [(one_by_one(group), len(group.intersection(meters))) for group in touched]
+    assert len(rules.seen) <= len(touched)
+    for before, after in rules.seen:
+        expected.remove((before, after.total()))
+
+
+def test_parts_of_a_cycle_follow_the_rosters_that_are_asked_about() -> None:
+    """Though they are kept from one statement to the next."""
+    early, late = homes(count=2), homes(effective=Window(FIRST + 40), count=3)
+    assert segments_of((early,), MAY.minutes).keys() == {"m0", "m1"}
+    assert segments_of((early, late), MAY.minutes).keys() == {"m0", "m1", "m2"}
+    assert segments_of((early,), MAY.minutes).keys() == {"m0", "m1"}
