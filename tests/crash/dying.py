@@ -7,11 +7,12 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 
 CLASSES = {
     "Archive": "wattseal.aggregator.archive",
+    "BillAnswer": "wattseal.protocol.billing",
     "ArchiveWriter": "wattseal.aggregator.archive_file",
     "Line": "wattseal.aggregator.store_valkey",
     "Segments": "wattseal.aggregator.segments",
@@ -33,10 +34,17 @@ def _dying(method: Callable[..., object], moment: str, call: int) -> Callable[..
             os.kill(os.getpid(), signal.SIGKILL)
         answer = method(*arguments, **named)
         if moment == "after" and calls == call:
+            if isinstance(answer, Awaitable):
+                return _killed_when_done(answer)
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
     return wrapped
+
+
+async def _killed_when_done(answer: Awaitable[object]) -> None:
+    await answer
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
