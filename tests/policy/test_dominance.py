@@ -77,6 +77,18 @@ class TestOneGroup:
         assert not any(meter in refusal.value.detail for meter in self.homes)
 
 
+class TestHistograms:
+    def test_one_of_another_layout_is_not_passed_over(self) -> None:
+        """Neither by itself, nor beside one that it is inside of."""
+        homes = meters(range(40))
+        whole = opened(homes, evenly(0, 40, 900))
+        short = Opened(meters(range(20)), (0, 20), 18_000, frozenset())
+        with pytest.raises(ValueError, match="zip"):
+            check_dominance(short, OpenedSets(), EDGES_WH, 60)
+        with pytest.raises(ValueError, match="zip"):
+            OpenedSets().after(whole, short)
+
+
 class TestDifferences:
     """A street of 20, 19 of them vacant, in a town that is large enough to hide it."""
 
