@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.policy.packs import flat
+from tests.policy.packs import class_rule, flat, pack_of, purpose_rule
 from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, rows_of
 from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import NO_MEASURES, Measures
@@ -17,6 +17,7 @@ from wattseal.protocol.errors import (
     MalformedMessage,
     NobodyReported,
     PinnedOtherwise,
+    PurposeNotPermitted,
     UnknownSubject,
 )
 from wattseal.protocol.ids import Channel, CohortId, MeterId, Suite
@@ -144,3 +145,13 @@ def test_members_keep_their_numbers() -> None:
     grant = question_of(statement(numbers=((2, 3),)), ROSTER).grant
     assert grant.members[MeterId("m0002")] == 3
     assert sum(grant.members.values()) == 3
+
+
+def test_a_purpose_or_a_class_without_totals() -> None:
+    """Asked of the pack before anything is added up: neither opens a total of any size."""
+    no_totals = pack_of({"research": purpose_rule(functionals=("bill-amounts",))})
+    with pytest.raises(FunctionalNotPermitted, match="opens no totals"):
+        permit(statement(), Granted.none(Levels(no_totals), NO_METERS))
+    no_homes = pack_of({"research": purpose_rule(classes={"commercial": class_rule()})})
+    with pytest.raises(PurposeNotPermitted, match="no rule for class residential"):
+        permit(statement(), Granted.none(Levels(no_homes), NO_METERS))
