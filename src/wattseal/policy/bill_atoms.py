@@ -51,12 +51,15 @@ def windows_of(cycles: Iterable[tuple[int, int]]) -> list[int]:
 
 def _common(partitions: Iterable[Groups]) -> Iterable[frozenset[MeterId]]:
     """The finest parts that the partitions, each of some meters, cut all of them into."""
-    parts_of: dict[MeterId, list[tuple[int, int]]] = {}
-    for place, partition in enumerate(partitions):
-        for number, part in enumerate(partition):
+    places: dict[MeterId, int] = {}
+    """Of each meter, its part in every partition, as digits of one number; 0 where a partition does not have it."""
+    digit = 1
+    for partition in partitions:
+        for number, part in enumerate(partition, 1):
             for meter in part:
-                parts_of.setdefault(meter, []).append((place, number))
-    together: dict[tuple[tuple[int, int], ...], set[MeterId]] = {}
-    for meter, parts in parts_of.items():
-        together.setdefault(tuple(parts), set()).add(meter)
+                places[meter] = places.get(meter, 0) + number * digit
+        digit *= len(partition) + 1
+    together: dict[int, list[MeterId]] = {}
+    for meter, place in places.items():
+        together.setdefault(place, []).append(meter)
     return map(frozenset, together.values())
