@@ -210,6 +210,12 @@ class TestShare:
         with pytest.raises(ShareTooLarge):
             RULES.permit(BillBook(), items([fewer], listed=listed))
 
+    def test_a_result_is_of_no_listed_charge_unless_it_says_so(self) -> None:
+        nine_hours = wh(range(36))
+        RULES.permit(BillBook(), [Item(ORIGINAL, nine_hours, listed=True)])
+        with pytest.raises(ShareTooLarge):
+            RULES.permit(BillBook(), [Item(ORIGINAL, nine_hours)])
+
     def test_the_list_serves_named_charges_alone(self) -> None:
         """A bundle with a listed charge in it must mix 24 hours without it."""
         short, listed = wh(range(40)), wh(range(100, 140))
