@@ -16,9 +16,9 @@ from wattseal.aggregator.store import embedded_url
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope, Tokens
 from wattseal.policy.pack import trial_policy
-from wattseal.protocol.billing import BillAnswer, BillQuestion, local_day
+from wattseal.protocol.billing import BillAnswer, BillQuestion, RouteMeters, RouteQuestion, local_day
 from wattseal.protocol.codec import to_base64
-from wattseal.protocol.ids import MeterId
+from wattseal.protocol.ids import CohortId, MeterId
 from wattseal.protocol.report import frame
 from wattseal.protocol.tariff.charges import Mode
 
@@ -32,6 +32,7 @@ QUESTION = BillQuestion(
     after=local_day(MAY.after),
     meters=(MeterId("m0"),),
 )
+_ABOUT = ("purpose", "region", "tariff", "mode", "timezone", "first", "after")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,20 @@ async def test_which_tariffs_are_registered(tmp_path: Path) -> None:
         }
         for tariff in (BASIC, OTHER)
     ]
+
+
+@pytest.mark.anyio
+async def test_names_on_a_route_are_for_whoever_bills_it(tmp_path: Path) -> None:
+    asked = RouteQuestion(**{name: value for name, value in QUESTION if name in _ABOUT}, cohort=CohortId("town"))
+    async with served(tmp_path) as clients:
+        told = await clients[Scope.BILLING].post("/v1/billing-routes", content=asked.to_bytes())
+        others = [
+            (await clients[scope].post("/v1/billing-routes", content=asked.to_bytes())).status_code
+            for scope in Scope
+            if scope is not Scope.BILLING
+        ]
+    assert [one.meter for one in RouteMeters.parse(told.content).meters] == [f"m{i}" for i in range(6)]
+    assert set(others) == {403}
 
 
 @pytest.mark.anyio

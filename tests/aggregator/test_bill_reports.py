@@ -25,7 +25,7 @@ from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.aggregator.store import PutStatus, Store
 from wattseal.edge.registry import Registry
 from wattseal.protocol.billing import SegmentReport, split_numbers
-from wattseal.protocol.errors import MalformedMessage, NobodyReported
+from wattseal.protocol.errors import MalformedMessage, NobodyReported, PinnedOtherwise
 from wattseal.protocol.ids import Channel, Kind, MeterId
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.tariff.charges import DemandCharge, SeriesCharge, Tier
@@ -119,6 +119,25 @@ async def test_registers_stand_for_missing_reads_if_the_question_allows_it(tmp_p
         assert await upload(store, known, *late) == [PutStatus.late] * 2
         _, statement = told(await billing.answer(question("m3", **asked, estimates=True)))
         assert not statement.segments[0].by_registers
+
+
+@pytest.mark.anyio
+async def test_an_estimate_stays_one_until_it_is_cancelled(tmp_path: Path) -> None:
+    """Reads that arrive later are billed by a rebill alone, and nobody is told that they are missing."""
+    known = registry(tmp_path / "registry", [homes(PLAIN)], [PLAIN])
+    asked: dict[str, Any] = {"tariff": PLAIN.fingerprint}
+    async with opened(tmp_path) as store:
+        billing = worker(store, known)
+        await read(store, known, program(PLAIN), "m0")
+        first = await billing.answer(question("m0", **asked, estimates=True))
+        await upload_of(store, known, "m0")
+        assert await billing.answer(question("m0", **asked, estimates=True)) == first
+        with pytest.raises(PinnedOtherwise, match="names the bill that it cancels"):
+            await billing.answer(question("m0", **asked))
+        _, again = told(await billing.answer(question("m0", **asked, estimates=True, cancels=told(first)[1])))
+        assert [report.kind for report in again.segments[0].reports] == [Kind.CYCLE]
+        _, after = told(await billing.answer(question("m0", **asked)))
+        assert after.segments[0].reports == again.segments[0].reports
 
 
 OTHER_REGISTERS: dict[str, tuple[Program, dict[str, Any]]] = {

@@ -73,6 +73,9 @@ def test_problems(tmp_path: Path) -> None:
         assert problem(ask(run, http, other, token="nobody")) == (401, "unauthorized")
         body = http.post("/v1/bill-releases", content=b"{}", headers={"Authorization": f"Bearer {TOKEN}"})
         assert problem(body) == (400, "malformed")
+        reconciling = http.post("/v1/reconciliations", content=b"{}", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert problem(reconciling) == (400, "malformed")
+        assert problem(http.post("/v1/reconciliations", content=b"{}")) == (401, "unauthorized")
         assert kinds(run.decryptor) == []
         assert problem(ask(run, http, other)) == (403, "pinned-otherwise")
         assert kinds(run.decryptor) == ["intent", "attempt", "withdrawal", "refusal"]
