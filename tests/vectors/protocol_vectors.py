@@ -281,6 +281,40 @@ RELEASE: Json = {
 }
 
 
+# March in Los Angeles, in which an hour is lost, from one local midnight to another.
+MARCH = (DAY * 1440 + 480, (DAY + 31) * 1440 + 420)
+CYCLE: Json = {"first": DAY, "after": DAY + 31, "timezone": "America/Los_Angeles"}
+BILLED: Json = {
+    **CYCLE,
+    "purpose": "billing",
+    "region": "north",
+    "tariff": text64(sha256(b"a tariff")),
+    "mode": "amount",
+}
+
+
+def reading(channel: str, number: int, read_at: int | None = None) -> Json:
+    return {"channel": channel, "number": number, "read_at": read_at}
+
+
+def billed_segment(meter: str, *reports: Json) -> Json:
+    return {"meter": meter, "start": MARCH[0], "end": MARCH[1], "reports": list(reports), "cancels": None}
+
+
+BILLS: Json = {
+    **BILLED,
+    "version": 1,
+    "kind": "bills",
+    "suite": 2,
+    "key_id": 7,
+    "roster_digest": STATEMENT["roster_digest"],
+    "segments": [
+        billed_segment("m-000", reading("delivered", 0), reading("delivered", 1, MARCH[1]), reading("received", 0)),
+        billed_segment("m-001", reading("delivered", 0, MARCH[1])),
+    ],
+}
+
+
 def good_messages() -> Iterator[tuple[str, str, Json]]:
     """Name, type and fields."""
     decryptor = RELEASE["decryptor_head"]
@@ -296,8 +330,10 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
     yield "total_statement_beyond_ascii", "TotalStatement", FOREIGN
     yield "answer", "Answer", answer()
     yield "approval", "Approval", approval()
-    yield "segment_report_cycle", "SegmentReport", {"channel": "received", "number": 7, "read_at": None}
-    yield "segment_report_register", "SegmentReport", {"channel": "delivered", "number": 0, "read_at": 2**31 - 1}
+    yield "segment_report_cycle", "SegmentReport", reading("received", 7)
+    yield "segment_report_register", "SegmentReport", reading("delivered", 0, 2**31 - 1)
+    yield "bill_question", "BillQuestion", {**BILLED, "meters": ["m-001", "m-000"], "estimates": True, "rebills": []}
+    yield "bill_statement", "BillStatement", BILLS
     yield "head", "Head", head("unblinder", 2**63 - 1)
     yield "key_notice", "KeyNotice", NOTICE
     yield "envelope_key_notice", "Envelope", envelope("KeyNotice", "decryptor", NOTICE)
@@ -356,8 +392,10 @@ def bad_messages() -> Iterator[tuple[str, str, str, bytes]]:
     yield "minus_zero", "-0 for 0", "Answer", canonical({**answer(), "flagged": [0]}).replace(b"[0]", b"[-0]")
     yield "boolean", "true for 1", "TotalStatement", good.replace(b'"version":1', b'"version":true')
     yield "string", '"7" for 7', "TotalStatement", canonical({**STATEMENT, "key_id": "7"})
-    read_at: Json = {"channel": "delivered", "number": 0, "read_at": 2**31}
-    yield "read_at_2_31", "a minute that no header holds", "SegmentReport", canonical(read_at)
+    late = canonical(reading("delivered", 0, 2**31))
+    yield "read_at_2_31", "a minute that no header holds", "SegmentReport", late
+    two = billed_segment("m-000", reading("delivered", 0, MARCH[1] - 1440), reading("delivered", 0, MARCH[1]))
+    yield "two_readings", "a channel's registers twice", "BillStatement", canonical({**BILLS, "segments": [two]})
     yield "nan", "not a number", "TotalStatement", good.replace(b'"key_id":7', b'"key_id":NaN')
     yield "version_2", "a version of the future", "TotalStatement", canonical({**STATEMENT, "version": 2})
     yield "channel_number", "a channel by its code", "TotalStatement", canonical({**STATEMENT, "channel": 1})
