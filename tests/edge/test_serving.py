@@ -1,5 +1,6 @@
 """A service as a real process: where it listens, how it says so, and how it ends."""
 
+import gc
 import signal
 import socket
 import ssl
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from wattseal.edge.serving import Listen, is_loopback
+from wattseal.edge.serving import Listen, is_loopback, keep_for_good
 from wattseal.protocol.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -201,3 +202,14 @@ def test_not_loopback(host: str) -> None:
     assert not is_loopback(host)
     with pytest.raises(UsageError, match="not a loopback address"):
         Listen(host)
+
+
+def test_what_was_loaded_is_not_looked_through_again() -> None:
+    before = gc.get_freeze_count()
+    loaded = [{"row": number} for number in range(1_000)]
+    try:
+        keep_for_good()
+        assert gc.get_freeze_count() >= before + len(loaded)
+        assert not any(one is row for one in gc.get_objects() for row in loaded[:3])
+    finally:
+        gc.unfreeze()
