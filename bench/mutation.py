@@ -34,7 +34,7 @@ TESTS = {
     "policy/questions.py": ("policy/test_questions.py", "policy/test_waivers.py"),
     "policy/dominance.py": ("policy/test_dominance.py", "policy/test_levels.py", "policy/test_naive.py"),
     "policy/bills.py": ("policy/test_bills.py",),
-    "policy/bill_questions.py": ("policy/test_bill_edges.py", "policy/test_bill_questions.py"),
+    "policy/bill_questions.py": ("policy/test_bill_edges.py", "policy/test_bill_questions.py", "policy/test_mixed.py"),
     "policy/bill_atoms.py": ("policy/test_mixed.py",),
     "policy/shares.py": ("policy/test_shares.py", "policy/test_bills.py"),
     "keyserver/ledger.py": ("keyserver/test_ledger.py", "keyserver/test_ledger_views.py", "keyserver/test_days.py"),

@@ -28,6 +28,7 @@ from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, Pinn
 from wattseal.protocol.ids import Channel, MeterId, Suite, Window
 from wattseal.protocol.roster import Unit
 from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
 
 START, END = MAY.minutes
@@ -74,6 +75,11 @@ class TestRosters:
         permit_bills(bills(segment("m0", *parts[0]), rosters=known), Remembered(), RULES)
         refused(bills(segment("m0", *parts[1]), rosters=known), FunctionalNotPermitted, "not billed under")
         permit_bills(bills(segment("m0", *parts[1]), rosters=known, tariff=OTHER), Remembered(), RULES)
+
+    def test_a_roster_of_a_segments_last_day_says_its_tariff(self) -> None:
+        known = (homes(), homes(LAST_DAY, m0={"tariff": OTHER.name}))
+        refused(bills(segment("m0"), rosters=known), FunctionalNotPermitted, "not billed under")
+        permit_bills(bills(segment("m0"), rosters=known, tariff=OTHER), Remembered(), RULES)
 
     def test_a_tenure_that_ends_where_the_cycle_begins_has_no_part_of_it(self) -> None:
         midnight = Cycle(date(2026, 5, 1), date(2026, 5, 31), "UTC")
@@ -147,6 +153,36 @@ class TestBilledAlike:
 
     def test_those_under_another_count_by_what_was_released(self) -> None:
         permit_bills(self.asked(BASIC.name), Anytime(groups=[EVERYBODY]), RULES)
+
+
+class TestEnoughNeighbors:
+    """k is 4: a bill hides among three others, each counted once, and nobody of another group."""
+
+    few, enough = (frozenset(MeterId(f"m{number}") for number in range(size)) for size in (3, 4))
+
+    @pytest.mark.parametrize("others", [BASIC.name, OTHER.name])
+    def test_who_were_never_billed(self, others: str) -> None:
+        every: Any = {f"m{number}": {"tariff": others} for number in range(1, 6)}
+        asked = bills(segment("m0"), rosters=(homes(**every),))
+        refused(asked, ShareTooLarge, "neighbors", Anytime(groups=[self.few]))
+        permit_bills(asked, Anytime(groups=[self.enough]), RULES)
+
+    @pytest.mark.parametrize("others", [BASIC, OTHER])
+    def test_one_who_was_billed_before(self, others: Tariff) -> None:
+        every: Any = {f"m{number}": {"tariff": others.name} for number in range(1, 6)}
+        known = (homes(**every),)
+        memory = Anytime()
+        memory.grant(bills(segment("m1"), tariff=others, rosters=known))
+        memory.groups = [self.few]
+        refused(bills(segment("m0"), rosters=known), ShareTooLarge, "neighbors", memory)
+
+    def test_those_of_another_group_do_not_count(self) -> None:
+        memory = Anytime()
+        memory.grant(bills(segment("m3"), segment("m4"), segment("m5")))
+        memory.groups = [self.few]
+        refused(bills(segment("m0")), ShareTooLarge, "neighbors", memory)
+        memory.groups = [self.enough]
+        memory.grant(bills(segment("m0")))
 
 
 def total(*meters: str, beside: tuple[str, ...] = ()) -> Grant:

@@ -15,8 +15,8 @@ from wattseal.policy.questions import question_of
 from wattseal.protocol.ids import Channel, CohortId, Purpose, RegionId, Window
 from wattseal.protocol.statement import Answer, TotalStatement
 
-MOST_DAYS = 256
-"""More than a billing cycle has, in both channels and beside its neighbors. Each takes 5 bytes a meter."""
+MOST_DAYS = 128
+"""Two billing cycles in both channels. Each takes 5 bytes a meter and level."""
 
 
 class Answered(NamedTuple):

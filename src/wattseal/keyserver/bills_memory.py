@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from wattseal.edge.registry import Registry
-from wattseal.keyserver.days import Days
+from wattseal.keyserver.days import MOST_DAYS, Days
 from wattseal.keyserver.ledger import Ledger
 from wattseal.policy.bill_atoms import DayAtoms
 from wattseal.policy.bill_books import Books, billed_in, books_of, record
@@ -55,10 +55,14 @@ class BillMemory:
 
     def day(self, region: RegionId, channel: Channel, window: Window) -> DayAtoms:
         place, day = (region, channel, window), self._days.at(channel, window).day
-        if place not in self._atoms or self._atoms[place].day is not day:
-            others = (known.atoms for known in self._atoms.values())
-            self._atoms[place] = _Atoms(day, self.seen(region, day).sharing(others))
-        return self._atoms[place].atoms
+        known = self._atoms.pop(place, None)
+        if known is None or known.day is not day:
+            others = (other.atoms for where, other in self._atoms.items() if where[0] == region)
+            known = _Atoms(day, self.seen(region, day).sharing(others))
+        self._atoms[place] = known
+        if len(self._atoms) > MOST_DAYS:
+            del self._atoms[next(iter(self._atoms))]
+        return known.atoms
 
     def seen(self, region: RegionId, day: Day) -> DayAtoms:
         rosters = (roster for roster in self._registry.rosters() if roster.region == region)

@@ -15,8 +15,8 @@ from wattseal.protocol.ids import Channel, MeterId, Purpose, Window
 from wattseal.protocol.roster import CustomerClass, Interval
 from wattseal.protocol.statement import TotalStatement
 
-MOST_DAYS = 256
-"""More than a billing cycle has, in both channels and beside its neighbors. Each takes 5 bytes a meter."""
+MOST_DAYS = 128
+"""Two billing cycles in both channels. Each takes 5 bytes a meter and level."""
 
 T = TypeVar("T")
 Entries = list[tuple[int, bytes]]
