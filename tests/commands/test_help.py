@@ -10,7 +10,7 @@ HEAVY = ("numpy", "polars", "matplotlib", "numba", "cryptography", "fastapi", "h
 COLLECTOR = ["demo", "run", "up", "fleet", "close", "total", "bill", "ledger", "roster", "audit", "bench"]
 ROLES = {
     "aggregator": ["init", "countersign", "serve"],
-    "keyserver": ["init", "countersign", "serve", "rotate", "destroy", "enrol", "backup", "restore"],
+    "keyserver": ["init", "countersign", "serve", "rotate", "destroy", "enrol", "backup", "restore", "reset-item"],
     "bench": [],
     "meter_sim": ["init", "prepare", "send", "tariff"],
 }

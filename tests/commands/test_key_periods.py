@@ -49,18 +49,15 @@ def test_rotation_amid_a_month_and_a_destroyed_key(deployment: Path) -> None:
             assert done.json == destroy(deployment, 1) == {"destroyed": 1}
             check_destroyed(client)
             assert bill(client) == amount
+        for role in HALVES:
+            entries = ledger(deployment, role, 1, 1000)["entries"]
+            acts = [json.loads(entry["body"]) for entry in entries if entry["kind"] == "period"]
+            assert [(act["period"], act["act"]) for act in acts] == [(2, "begun"), (1, "destroyed")]
     for role in HALVES:
         vault = Vault.open(Home(places.of(role), places.passphrase(role)), role)
         with pytest.raises(KeyDestroyed):
             vault.root(1)
         assert vault.root(2)
-    with Up(deployment):
-        with Client.of_directory(deployment) as client:
-            check_destroyed(client)
-        for role in HALVES:
-            entries = ledger(deployment, role, 1, 1000)["entries"]
-            acts = [json.loads(entry["body"]) for entry in entries if entry["kind"] == "period"]
-            assert [(act["period"], act["act"]) for act in acts] == [(2, "begun"), (1, "destroyed")]
 
 
 def check_destroyed(client: Client) -> None:

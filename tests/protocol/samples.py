@@ -25,7 +25,9 @@ from wattseal.protocol.billing import (
     local_day,
 )
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
-from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, SealedKeys
+from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, NextPeriod, SealedKeys
+from wattseal.protocol.ledger import Checkpoint
+from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
 from wattseal.protocol.reconciliation import (
     ExcludedMeter,
     ReconciledCharge,
@@ -33,8 +35,9 @@ from wattseal.protocol.reconciliation import (
     ReconciliationQuestion,
     Why,
 )
-from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseRequest, SeenHeads
+from wattseal.protocol.release import Head, PadGrant, PadRequest, Release, ReleaseNoise, ReleaseRequest, SeenHeads
 from wattseal.protocol.report import Header, seal_report
+from wattseal.protocol.resets import ItemReset, SignedItemReset
 from wattseal.protocol.roster import Roster, RosterRow, SignedRoster, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
@@ -235,6 +238,28 @@ def bill_release() -> BillRelease:
     )
 
 
+def waiver() -> Waiver:
+    return Waiver(
+        region=RegionId("north"),
+        first=WINDOW,
+        last=WINDOW,
+        reason="an ice storm",
+        cohort=CohortId("town"),
+        channel=Channel.DELIVERED,
+        coverage_percent=60,
+    )
+
+
+def quarantine() -> Quarantine:
+    return Quarantine(
+        region=RegionId("north"), first=WINDOW, last=WINDOW, reason="it counts backwards", meter=MeterId("m-001")
+    )
+
+
+def item_reset() -> ItemReset:
+    return ItemReset(item=bytes(32), serial=1, reason="three power cuts")
+
+
 ONE_OF_EACH = (
     TRUST,
     roster_row(1),
@@ -253,6 +278,15 @@ ONE_OF_EACH = (
     PadGrant(statement_digest=statement().digest(), policy=bytes(32), pad_sum=b"sum", head=head(Role.UNBLINDER)),
     release(),
     key_notice(),
+    NextPeriod(period=2, first_window=WINDOW, last_window=None),
+    Checkpoint(role=Role.UNBLINDER, counter=3, hash=bytes(32), at=1_772_000_000),
+    waiver(),
+    SignedWaiver.issue(waiver(), signing_key("utility")),
+    quarantine(),
+    SignedQuarantine.issue(quarantine(), signing_key("utility")),
+    ReleaseNoise(sigma=300, rho_millionths=10, spent_rho_millionths=20, budget_rho_millionths=1_000),
+    item_reset(),
+    SignedItemReset.issue(item_reset(), signing_key("utility")),
     MeterKeysOfHalf(meter=MeterId("m-000"), meter_key=bytes(32), check_keys={"2026-03": bytes(32)}),
     SealedKeys(meter=MeterId("m-000"), box=b"box"),
     enrolment(),

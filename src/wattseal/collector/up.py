@@ -143,6 +143,9 @@ def in_words(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
         if entry["kind"] == "period":
             rows.append(_row(entry, f"key period {body['period']}", body["act"]))
             continue
+        if entry["kind"] == "reset":
+            rows.append(_row(entry, f"item {body['item'][:12]}", body["reason"]))
+            continue
         if entry["kind"] == "intent":
             data = _bytes_of(body["statement"])
             digest = hashlib.sha256(data).hexdigest()

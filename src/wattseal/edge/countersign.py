@@ -9,6 +9,7 @@ from wattseal.protocol.countersigned import Countersigned, Operator
 from wattseal.protocol.errors import SignatureInvalid, UsageError
 from wattseal.protocol.ids import Window
 from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
+from wattseal.protocol.resets import SignedItemReset
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.tariff.charge_list import SignedChargeList
 from wattseal.protocol.tariff.signed import SignedTariff
@@ -67,6 +68,12 @@ def _quarantine(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     return signed, {**about, "first": _date(one.first), "last": _date(one.last), "reason": one.reason}
 
 
+def _item_reset(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
+    signed = SignedItemReset.from_bytes(data)
+    reset = signed.proposed(trust)
+    return signed, {"name": f"item {reset.item.hex()}", "serial": reset.serial, "reason": reset.reason}
+
+
 def _roster(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     signed = SignedRoster.from_bytes(data)
     roster = signed.proposed(trust)
@@ -78,6 +85,7 @@ _KINDS: tuple[Callable[[bytes, TrustAnchors], tuple[Countersigned, Told]], ...] 
     _charge_list,
     _waiver,
     _quarantine,
+    _item_reset,
     _roster,
 )
 

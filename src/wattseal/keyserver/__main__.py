@@ -137,6 +137,18 @@ def enrol(
     typer.echo(json.dumps(fetch_enrolment(url, token, region, window, month, period, out)))
 
 
+@cli.command()
+def reset_item(
+    url: Url,
+    token: OperatorToken,
+    document: Annotated[Path, typer.Argument(help="The reset, signed by all three operators.")],
+) -> None:
+    """Let an item that the decryptor failed to open three times be attempted again."""
+    from wattseal.keyserver.operations import hand_in_reset
+
+    typer.echo(json.dumps(hand_in_reset(url, token, document)))
+
+
 BackupPassphrase = Annotated[
     Path, typer.Option(help="Owner-only file with the backup's own passphrase, which is kept elsewhere.")
 ]

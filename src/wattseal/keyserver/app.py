@@ -33,6 +33,7 @@ from wattseal.protocol.errors import VerificationRefused
 from wattseal.protocol.keys import EnrolmentRequest, NextPeriod
 from wattseal.protocol.reconciliation import ReconciliationQuestion
 from wattseal.protocol.release import ReleaseRequest, SeenHeads
+from wattseal.protocol.resets import SignedItemReset
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import system_clock
@@ -88,6 +89,13 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
             FAILED_OPENINGS.inc()
             raise
 
+    @app.post("/v1/item-resets", dependencies=scoped(service.half.tokens, Scope.OPERATOR))
+    async def reset_item(request: Request) -> Response:
+        """Let an item be attempted again, as all three operators signed. Body: SignedItemReset."""
+        signed = SignedItemReset.parse(await read_body(request, JSON_LIMIT))
+        reset = await run_in_threadpool(service.half.reset_item, signed)
+        return json_response({"item": reset.item.hex(), "serial": reset.serial})
+
     @app.post("/v1/bill-releases")
     async def release_bills(request: Request) -> Response:
         """Open the bills that a signed answer states. Body: BillReleaseRequest; answer: a signed BillRelease."""
@@ -111,6 +119,7 @@ def decryptor_app(service: DecryptorService) -> FastAPI:
         {
             **_BODIES,
             "/v1/reconciliations": ReconciliationQuestion,
+            "/v1/item-resets": SignedItemReset,
             "/v1/releases": ReleaseRequest,
             "/v1/bill-releases": BillReleaseRequest,
         },

@@ -31,6 +31,7 @@ from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, Meter
 from wattseal.protocol.ledger import Checkpoint
 from wattseal.protocol.reconciliation import ReconciliationQuestion
 from wattseal.protocol.release import Head, PadGrant, ReleaseNoise, SignedHead
+from wattseal.protocol.resets import ItemReset, SignedItemReset
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
@@ -187,6 +188,13 @@ class Half:
 
     def _measures(self, statement: TotalStatement) -> Measures:
         return self.registry.measures.in_force(statement.region, statement.channel, statement.window)
+
+    def reset_item(self, signed: SignedItemReset) -> ItemReset:
+        """Raises SignatureInvalid or MalformedMessage unless all three operators signed it, and as the ledger does."""
+        reset = signed.opened(self.trust)
+        with self.one_at_a_time:
+            self.ledger.reset_item(reset)
+        return reset
 
     def meter_keys(self, key_id: int, roster: Roster, meters: Iterable[MeterId]) -> list[Secret]:
         """This half's key of each meter in a key period: pad keys at the unblinder, tag keys at the decryptor.

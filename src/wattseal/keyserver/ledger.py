@@ -13,10 +13,11 @@ from typing import NamedTuple, Self
 
 from wattseal.edge.database import open_database
 from wattseal.protocol.codec import canonical_json, to_base64
-from wattseal.protocol.errors import UsageError
+from wattseal.protocol.errors import Rejected, UnknownSubject, UsageError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, PeriodAct, link
 from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion
+from wattseal.protocol.resets import ItemReset
 from wattseal.protocol.time import MINUTES_PER_DAY, Clock, system_clock
 
 MAX_ATTEMPTS = 3
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS reconciliations (question BLOB PRIMARY KEY, answer BL
 CREATE TABLE IF NOT EXISTS refusals (
     statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS releases_of_day ON releases (channel, window);
+CREATE TABLE IF NOT EXISTS resets (item BLOB PRIMARY KEY, serial INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS recipients (
     statement BLOB, recipient TEXT, PRIMARY KEY (statement, recipient)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS periods (period INTEGER, act TEXT, PRIMARY KEY (period, act)) STRICT, WITHOUT ROWID;
@@ -303,6 +305,26 @@ class Ledger:
         with self._transaction():
             self._append(EntryKind.RECONCILIATION, outcome)
             self._run("INSERT INTO reconciliations VALUES (?, ?)", told.question, answer)
+
+    def reset_item(self, reset: ItemReset) -> None:
+        """Let the item be attempted again; the last word about it, if there is one, stays. Again: no change.
+
+        Raises UnknownSubject for an item that was never attempted, Rejected for a serial out of turn.
+        """
+        with self._transaction():
+            if self._one("SELECT 1 FROM items WHERE item = ?", reset.item) is None:
+                raise UnknownSubject("no such item was ever attempted here")
+            row = self._one("SELECT serial FROM resets WHERE item = ?", reset.item)
+            latest = row[0] if row else 0
+            if reset.serial == latest:
+                return
+            if reset.serial != latest + 1:
+                raise Rejected(f"the item was reset {latest} times, so {reset.serial} is out of turn")
+            named = {"item": reset.item.hex(), "serial": reset.serial, "reason": reset.reason}
+            self._append(EntryKind.RESET, {**named, "document": reset.digest().hex()})
+            self._run("INSERT OR REPLACE INTO resets VALUES (?, ?)", reset.item, reset.serial)
+            self._run("UPDATE items SET attempts = 0 WHERE item = ?", reset.item)
+            self._checkpoint()
 
     def hand_out(self, digest: bytes, recipient: str) -> None:
         """Record that somebody else is given a finished release, too; once for each."""

@@ -12,6 +12,7 @@ from wattseal.protocol.codec import canonical_json, first_fault
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import RegionId
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, NextPeriod
+from wattseal.protocol.resets import SignedItemReset
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.time import parse_window
 
@@ -32,6 +33,17 @@ def begin_period(
 def destroy_period(url: str, token: Path, period: int) -> dict[str, Any]:
     with _connected(url, token) as half:
         answer: dict[str, Any] = json.loads(half.post(f"/v1/periods/{period}/destruction", b""))
+    return answer
+
+
+def hand_in_reset(url: str, token: Path, document: Path) -> dict[str, Any]:
+    """Raises UsageError, Rejected, PeerUnavailable."""
+    try:
+        signed = SignedItemReset.from_bytes(document.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{document}: {error.strerror}") from None
+    with _connected(url, token) as decryptor:
+        answer: dict[str, Any] = json.loads(decryptor.post("/v1/item-resets", signed))
     return answer
 
 

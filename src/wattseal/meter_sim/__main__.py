@@ -102,6 +102,20 @@ def quarantine(
     )
 
 
+@cli.command()
+def reset_item(
+    fleet: Fleet,
+    out: Annotated[Path, typer.Option(help="Where the signed reset goes, to be countersigned.")],
+    item: Annotated[str, typer.Option(help="The item, in hexadecimal, as attempts in the decryptor's ledger name it.")],
+    reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
+    serial: Annotated[int, typer.Option(min=1, max=1000, help="Which reset of this item it is.")] = 1,
+) -> None:
+    """Sign with the utility's key that an item may be attempted three more times."""
+    from wattseal.meter_sim.measures import sign_reset
+
+    _tell(sign_reset(fleet, out, item, serial, reason))
+
+
 def _tell(answer: object) -> None:
     typer.echo(json.dumps(answer))
 

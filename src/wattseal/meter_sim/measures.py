@@ -1,4 +1,4 @@
-"""The utility's signature under waivers and quarantines."""
+"""The utility's signature under waivers, quarantines and resets."""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.errors import MalformedMessage, UsageError
 from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
+from wattseal.protocol.resets import ItemReset, SignedItemReset
 from wattseal.protocol.time import parse_window
 
 M = TypeVar("M", bound=Message)
@@ -28,10 +29,23 @@ def sign_quarantine(fleet: Path, out: Path, fields: Mapping[str, str | int]) -> 
     return {"quarantine": to_base64(quarantine.fingerprint), **_signed(fleet, out, SignedQuarantine, quarantine)}
 
 
+def sign_reset(fleet: Path, out: Path, item: str, serial: int, reason: str) -> dict[str, str]:
+    """As `sign_waiver`; `item` in hexadecimal, as the ledger has it."""
+    try:
+        named = to_base64(bytes.fromhex(item))
+    except ValueError:
+        raise UsageError(f"'{item[:80]}' is no item: 64 hexadecimal digits, as the ledger has them") from None
+    return _signed(fleet, out, SignedItemReset, _parsed(ItemReset, {"item": named, "serial": serial, "reason": reason}))
+
+
 def _checked(kind: type[M], fields: Mapping[str, str | int]) -> M:
     windows = {name: parse_window(str(fields[name])) for name in ("first", "last")}
+    return _parsed(kind, {**fields, **windows})
+
+
+def _parsed(kind: type[M], fields: Mapping[str, str | int]) -> M:
     try:
-        return kind.parse(json.dumps({**fields, **windows}).encode())
+        return kind.parse(json.dumps(fields).encode())
     except MalformedMessage as error:
         raise UsageError(str(error)) from None
 

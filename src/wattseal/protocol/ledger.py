@@ -21,6 +21,7 @@ class EntryKind(StrEnum):
     RELEASE = "release"
     RECONCILIATION = "reconciliation"
     RECIPIENT = "recipient"
+    RESET = "reset"
     PERIOD = "period"
 
 

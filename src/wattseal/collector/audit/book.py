@@ -141,7 +141,7 @@ class Book:
                 self.handed.append(Handed(given.at, given.statement, given.recipient))
             case EntryKind.PERIOD:
                 self.periods.append(PeriodBody.model_validate_json(entry.body))
-            case EntryKind.WITHDRAWAL | EntryKind.RECONCILIATION:
+            case EntryKind.WITHDRAWAL | EntryKind.RECONCILIATION | EntryKind.RESET:
                 pass
 
     def _add_release(self, entry: Entry) -> None:
