@@ -7,6 +7,7 @@ from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.meter_sim.days import Days as FleetDays
 from wattseal.meter_sim.days import Troubles
 from wattseal.meter_sim.fault_summary import FaultSummary
+from wattseal.meter_sim.reads import DayReads
 from wattseal.protocol.report import FlagReason
 from wattseal.protocol.roster import Unit
 
@@ -64,3 +65,42 @@ def test_late_reports_leave_in_the_second_round_and_lost_ones_in_none() -> None:
     (((first,),), ((second,),)) = (list(FleetDays(days(1), LAYOUT, Unit.WH, troubles)) for troubles in rounds)
     assert first.meters == METERS[2:]
     assert second.meters == (METERS[0], *METERS[2:])
+
+
+def told(source: Days) -> list[DayReads]:
+    """What registers are to count, day by day, of a source whose last interval on its second day has no read."""
+    reads = source.parts[1][0]
+    reads.present[5, 95] = False
+    reads.wh[5, 95] = 0
+    counted: list[DayReads] = []
+    fleet = FleetDays(source, LAYOUT, Unit.WH, measuring=lambda parts: counted.extend(parts))
+    sealed = [part for (part,) in fleet]
+    assert [part.day for part in counted] == [part.day for part in sealed] == [DAY, DAY + 1, DAY + 2]
+    assert sealed[1].reasons[5, 95] == FlagReason.LINEAR
+    return counted
+
+
+def test_registers_of_their_own_count_what_was_measured() -> None:
+    """Before anything is edited; here nothing tells what the absent read was."""
+    part = told(days(3))[1]
+    assert not part.measured.known[5, 95]
+    assert np.count_nonzero(~part.measured.known) == 1
+
+
+def test_meters_of_files_count_their_reads_after_estimation() -> None:
+    source = days(3)
+    source.has_registers = False
+    part = told(source)[1]
+    assert part.measured.known.all()
+    assert part.measured.wh[5, 95] == part.wh[5, 95] > 0
+    assert (np.delete(part.wh, 5, axis=0) == np.delete(day_reads(DAY + 1).wh, 5, axis=0)).all()
+
+
+def test_what_stays_missing_is_not_known_to_registers() -> None:
+    source = days(1)
+    source.has_registers = False
+    source.parts[0][0].present[5] = False
+    counted: list[DayReads] = []
+    list(FleetDays(source, LAYOUT, Unit.WH, measuring=lambda parts: counted.extend(parts)))
+    assert not counted[0].measured.known[5].any()
+    assert np.count_nonzero(~counted[0].measured.known) == 96

@@ -33,6 +33,7 @@ class _Source:
 
     meters: tuple[str, ...] = ("a", "b", "c d")
     customers = frozenset[str]()
+    has_registers = False
     interval_minutes = 60
     first_day = FIRST
     last_day = LAST

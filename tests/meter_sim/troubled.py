@@ -31,7 +31,7 @@ class Days:
         self.largest_read = self.largest_day = 0
         self.notes = NOTES
         self.meters, self.first_day, self.last_day = first.meters, first.day, last.day
-        self.customers = frozenset(first.meters)
+        self.customers, self.has_registers = frozenset(first.meters), True
 
     def channels_of(self, meter: str) -> tuple[Channel, ...]:
         return tuple(Channel(part.channel) for part in self.parts[0])

@@ -40,7 +40,7 @@ class Days:
 
     `too_large` counts meter-days with a read that the layout cannot hold: nothing of them is sealed. They do not come
     up among reads of a file, for which a layout is chosen that holds them all. `measuring` is told of every day as the
-    meters measured it, before it comes up edited.
+    meters counted it, before it comes up: by registers of their own, or else by what is known of their reads.
     """
 
     source: Source
@@ -53,17 +53,30 @@ class Days:
     def __iter__(self) -> Iterator[tuple[EditedDay, ...]]:
         troubles, source = self.troubles, self.source
         if troubles is None:
-            yield from self._sealable(edited(self._measured(source.days()), source.interval_minutes, LARGEST_WH))
+            yield from self._sealable(self._edited(source.days()))
             return
         largest_wh = self.layout.largest_read * self.unit.factor
         faulty = Faulty(source, troubles.plan, largest_wh, troubles.summary)
-        for parts in self._sealable(edited(self._measured(faulty.days()), source.interval_minutes, LARGEST_WH)):
+        for parts in self._sealable(self._edited(faulty.days())):
             yield tuple(_sent(_clocks_marked(part, troubles.plan), troubles) for part in parts)
 
-    def _measured(self, days: Iterable[tuple[DayReads, ...]]) -> Iterator[tuple[DayReads, ...]]:
+    def _edited(self, days: Iterable[tuple[DayReads, ...]]) -> Iterator[tuple[EditedDay, ...]]:
+        minutes = self.source.interval_minutes
+        if self.measuring is None:
+            yield from edited(days, minutes, LARGEST_WH)
+        elif self.source.has_registers:
+            yield from edited(self._measured(days, self.measuring), minutes, LARGEST_WH)
+        else:
+            for parts in edited(days, minutes, LARGEST_WH):
+                self.measuring(tuple(map(_as_known, parts)))
+                yield parts
+
+    @staticmethod
+    def _measured(
+        days: Iterable[tuple[DayReads, ...]], measuring: Callable[[tuple[DayReads, ...]], None]
+    ) -> Iterator[tuple[DayReads, ...]]:
         for parts in days:
-            if self.measuring is not None:
-                self.measuring(parts)
+            measuring(parts)
             yield parts
 
     def _sealable(self, days: Iterable[tuple[EditedDay, ...]]) -> Iterator[tuple[EditedDay, ...]]:
@@ -78,6 +91,11 @@ class Days:
                 self.troubles.summary.came(Trouble.OUT_OF_RANGE, place, "refused by the encoder")
         self.too_large += int(np.count_nonzero(too_large))
         return _only(part, part.reported & ~too_large)
+
+
+def _as_known(part: EditedDay) -> DayReads:
+    """Estimates count as measured: nothing else is known of a meter in a file."""
+    return DayReads(part.day, part.channel, part.meters, part.wh, part.reasons != FlagReason.MISSING)
 
 
 def _only(part: EditedDay, kept: NDArray[np.bool_]) -> EditedDay:

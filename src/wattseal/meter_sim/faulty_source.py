@@ -26,6 +26,7 @@ class Faulty:
         self.meters, self.customers = source.meters, source.customers
         self.interval_minutes = source.interval_minutes
         self.first_day, self.last_day, self.notes = source.first_day, source.last_day, source.notes
+        self.has_registers = source.has_registers
         self.commodity = source.commodity
         self.largest_read, self.largest_day = source.largest_read, source.largest_day
         self._source, self._plan, self._largest_wh, self._summary = source, plan, largest_wh, summary

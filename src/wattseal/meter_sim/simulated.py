@@ -42,6 +42,7 @@ class Simulation:
     """Meters of which every interval is read, and whose registers are read at each UTC midnight."""
 
     commodity: Commodity = "electricity"
+    has_registers = True
     largest_read = largest_day = 0
     notes: Mapping[str, int] = MappingProxyType({})
 

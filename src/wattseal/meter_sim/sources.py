@@ -54,11 +54,13 @@ class Source(Protocol):
     """Reads of named meters, day by day.
 
     `notes` count what their reader should know of. `largest_read` of an interval and `largest_day` of a meter are
-    those of files; a simulation fits the default layouts. `customers` are the meters that are no neighbors.
+    those of files; a simulation fits the default layouts. `customers` are the meters that are no neighbors. Meters that
+    have registers count what no read tells; those of files have none.
     """
 
     meters: tuple[str, ...]
     customers: frozenset[str]
+    has_registers: bool
     commodity: Commodity
     interval_minutes: int
     first_day: int
@@ -114,6 +116,8 @@ def _simulation(settings: SourceSettings) -> Source:
 class _WithNeighbors:
     """Replayed meters, and simulated ones wherever any of them has a read: a neighbor never adds rows of its own."""
 
+    has_registers = False
+
     def __init__(self, replay: Replay, settings: SourceSettings) -> None:
         self._replay, self._seed = replay, settings.seed
         self._neighbors = tuple(f"neighbor-{ordinal:05d}" for ordinal in range(settings.simulated))
@@ -167,7 +171,9 @@ def _notes(replay: Replay) -> dict[str, int]:
 
 
 class _WithRegisters:
-    """Reads with the register reads of another file beside them."""
+    """Reads with the register reads of another file beside them, which tell no periods."""
+
+    has_registers = False
 
     def __init__(self, source: Source, path: Path) -> None:
         self._source, self._registers = source, open_registers(path)
