@@ -121,9 +121,9 @@ def _processes() -> Iterator[tuple[int, Path, str]]:
 class Up:
     """`wattseal up` on a directory, for as long as the context lasts."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str | Path) -> None:
         self.places = Places(directory)
-        self.process = start([WATTSEAL, "up", "--dir", directory])
+        self.process = start([WATTSEAL, "up", "--dir", directory, *options])
         self.said = read_until(self.process, "Ctrl-C stops")
 
     def __enter__(self) -> Self:

@@ -37,10 +37,6 @@ def test_a_pack_without_any() -> None:
         ({"use": "secondary", "basis": "aggregate"}, "planning: size rules without noise"),
         ({"classes": of_class(largest_share_percent=50)}, "planning: residential: one member may be 50 %"),
         ({"classes": of_class(largest_share_percent=100)}, "planning: residential: no share test for groups of 15"),
-        (
-            {"noise": {"mechanism": "zcdp", "rho_millionths": 1, "clip": 1, "budget_rho_millionths": 1}},
-            "planning: asks for noise, which this version does not add",
-        ),
     ],
 )
 def test_each_cause(changes: dict[str, Any], told: str) -> None:

@@ -24,6 +24,7 @@ from wattseal.protocol.billing import (
     SegmentReport,
     local_day,
 )
+from wattseal.protocol.consent import Consent, ConsentRevocation, SignedConsent, SignedRevocation
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, NextPeriod, SealedKeys
 from wattseal.protocol.ledger import Checkpoint
@@ -260,6 +261,21 @@ def item_reset() -> ItemReset:
     return ItemReset(item=bytes(32), serial=1, reason="three power cuts")
 
 
+def consent() -> Consent:
+    return Consent(
+        region=RegionId("north"),
+        meter=MeterId("m-000"),
+        account="account-0",
+        tenure_since=WINDOW,
+        recipient="university",
+        purpose="study",
+        first=WINDOW,
+        last=Window(WINDOW + 30),
+        until=Window(WINDOW + 90),
+        evidence="form 12",
+    )
+
+
 ONE_OF_EACH = (
     TRUST,
     roster_row(1),
@@ -275,6 +291,10 @@ ONE_OF_EACH = (
     ReleaseRequest(answer=answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
     pad_request(),
     SeenHeads(heads=(head(Role.UNBLINDER),)),
+    consent(),
+    SignedConsent.issue(consent(), "utility", signing_key("utility")),
+    ConsentRevocation(consent=bytes(32)),
+    SignedRevocation.issue(ConsentRevocation(consent=bytes(32)), "customer", signing_key("meter")),
     PadGrant(statement_digest=statement().digest(), policy=bytes(32), pad_sum=b"sum", head=head(Role.UNBLINDER)),
     release(),
     key_notice(),

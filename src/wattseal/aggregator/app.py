@@ -182,7 +182,7 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
         holder = parts.tokens.require_bearer(request, Scope.COLLECTOR)
         question = TotalQuestion.parse(await read_body(request, JSON_LIMIT))
         async with turn(holder, question.purpose):
-            return Response(await _running(app).totals.answer(question), media_type=JSON)
+            return Response(await _running(app).totals.answer(question, holder.asker), media_type=JSON)
 
     @app.post("/v1/explanations")
     async def explanation(request: Request) -> Response:
@@ -198,7 +198,7 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
         holder = parts.tokens.require_bearer(request, Scope.BILLING)
         question = BillQuestion.parse(await read_body(request, JSON_LIMIT))
         async with turn(holder, question.purpose):
-            return Response(await _running(app).billing.answer(question), media_type=JSON)
+            return Response(await _running(app).billing.answer(question, holder.asker), media_type=JSON)
 
     _listing_routes(app, parts)
 

@@ -22,7 +22,8 @@ from wattseal.policy.bill_atoms import windows_of
 from wattseal.policy.bill_pins import PinOf
 from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, check_atoms, permit_bills, segments_of
 from wattseal.policy.bills import BillRules
-from wattseal.policy.limits import check_bills
+from wattseal.policy.consents import check_consents, of_bills
+from wattseal.policy.limits import NOBODY, Asker, check_bills
 from wattseal.policy.pack import Policy
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import (
@@ -65,7 +66,7 @@ class Billing:
         self._memories: dict[RegionId, BillMemory] = {}
         self._one_at_a_time = asyncio.Lock()
 
-    async def answer(self, question: BillQuestion) -> bytes:
+    async def answer(self, question: BillQuestion, asker: Asker = NOBODY) -> bytes:
         """A signed BillAnswer; the same statement gets the same bytes without computing.
 
         What was billed stays billed by the same reports, but for meters that the question takes a bill back of.
@@ -80,8 +81,11 @@ class Billing:
         bills_of = partial(self._bills, question, registered)
         asked = Run(question, registered.tariff, segments, bills_of, await self._pins(question.region))
         stated, reports = await find_reports(self._store, asked)
+        bills = bills_of(stated)
+        wanted = of_bills(bills.statement, bills.rosters)
+        await run_in_threadpool(check_consents, self._policy, bills.statement, asker, wanted, self._registry.consents)
         async with self._one_at_a_time:
-            return await self._answer(bills_of(stated), reports)
+            return await self._answer(bills, reports)
 
     async def route(self, question: RouteQuestion) -> RouteMeters:
         """Who is on a route within the cycle, for whoever may ask for their bills.

@@ -34,14 +34,14 @@ class Days:
     """
 
     def __init__(self, store: Store, registry: Registry, levels: Levels) -> None:
-        self._store, self._registry, self._levels = store, registry, levels
+        self._store, self._registry, self.levels = store, registry, levels
         self._kept: OrderedDict[tuple[Channel, Window], Answered] = OrderedDict()
         self._index = NO_METERS
 
     async def at(self, channel: Channel, window: Window) -> Answered:
         """As the log has it now. The same day while there is nothing new."""
         place = (channel, window)
-        known = self._kept.get(place) or Answered(0, Granted.none(self._levels, self._index), {})
+        known = self._kept.get(place) or Answered(0, Granted.none(self.levels, self._index), {})
         if entries := await self._store.read_log(totals_log(channel, window), known.entries):
             known = await run_in_threadpool(self._learn, known, entries)
         # Whoever looked at the same time may have seen more.

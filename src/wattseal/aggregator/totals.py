@@ -14,8 +14,10 @@ from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
 from wattseal.aggregator.sums import flags_of_total
 from wattseal.edge.registry import Registry
+from wattseal.policy.consents import check_consents, of_total
 from wattseal.policy.explain import explain_total
 from wattseal.policy.levels import Granted
+from wattseal.policy.limits import NOBODY, Asker
 from wattseal.policy.measures import Measures
 from wattseal.policy.questions import Capacity, permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
@@ -49,24 +51,35 @@ class Totals:
     billing: Billing
     days: Days
 
-    async def answer(self, question: TotalQuestion) -> bytes:
+    async def answer(self, question: TotalQuestion, asker: Asker = NOBODY) -> bytes:
         """A signed Answer; again the same question gets the same bytes without folding.
 
-        Raises UnknownSubject, WindowNotClosed, Refused by the set rules or by what bills told, StoreUnavailable.
+        Raises UnknownSubject, WindowNotClosed, Refused by the set rules, by what bills told or for want of consents,
+        StoreUnavailable.
         """
         while True:
             log = totals_log(question.channel, question.window)
             given = await self.days.at(question.channel, question.window)
             place = given.places.get((question.purpose, question.region, question.cohort))
             if place is not None:
-                return await self.store.read_entry(log, place)
+                entry = await self.store.read_entry(log, place)
+                await run_in_threadpool(
+                    self._agreed, TotalStatement.from_bytes(Answer.from_bytes(entry).statement), asker
+                )
+                return entry
             about, reports = await self._asked(question, given.granted)
+            await run_in_threadpool(self._agreed, about.statement, asker)
             after = await run_in_threadpool(permit_total, *about)
             await self.billing.check_total(question, after.day)
             answer = await run_in_threadpool(self._fold, about.statement, reports)
             # Another worker may have answered meanwhile: then its answers count first.
             if await self.store.append(log, given.entries, [answer.to_bytes()]):
                 return answer.to_bytes()
+
+    def _agreed(self, statement: TotalStatement, asker: Asker) -> None:
+        """Raises ConsentMissing."""
+        policy, roster = self.days.levels.policy, self.registry.roster_named(statement.roster_digest)
+        check_consents(policy, statement, asker, of_total(statement, roster), self.registry.consents)
 
     async def explain(self, question: TotalQuestion) -> dict[str, object]:
         """Which rule would decide, by what is known here; nothing is answered or recorded. Raises as `answer`."""

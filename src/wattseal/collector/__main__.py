@@ -10,6 +10,8 @@ import typer
 
 from wattseal import __version__
 from wattseal.collector.audit.verbs import cli as audit
+from wattseal.collector.consents import cli as consents
+from wattseal.collector.consents import my_data
 from wattseal.collector.measures import quarantines, waivers
 from wattseal.collector.policy_verbs import cli as policies
 from wattseal.collector.terminal import show as _show
@@ -396,6 +398,8 @@ rosters = typer.Typer(no_args_is_help=True, help="What operators do with rosters
 cli.add_typer(rosters, name="roster")
 cli.add_typer(audit, name="audit")
 cli.add_typer(policies, name="policy")
+cli.add_typer(consents, name="consent")
+cli.command("my-data")(my_data)
 cli.add_typer(waivers, name="waiver")
 cli.add_typer(quarantines, name="quarantine")
 

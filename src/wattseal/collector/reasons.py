@@ -17,6 +17,8 @@ REASONS: Final = {
     "forbidden": "Whoever asked is known, but has no right to ask this: the right belongs to another role.",
     "refused": "The privacy rules do not permit it.",
     "purpose-not-permitted": "The stated purpose is not among those that the policy permits.",
+    "consent-missing": "Somebody whom it is about has not agreed that this recipient gets it for this purpose, or has "
+    "taken it back, or it is about days of another tenant.",
     "functional-not-permitted": "A total counts every read once; other weights could pick out one home or one hour.",
     "reading-not-permitted": "Registers are opened as they stood at the end of a billing segment alone: two readings "
     "would tell what was used between them.",

@@ -1,6 +1,6 @@
 """What operators installed in a service, kept as files: countersigned rosters, tariffs and lists; key notices.
 
-Waivers and quarantines are in `measures`.
+Waivers and quarantines are in `measures`, what customers agreed to is in `consents`.
 """
 
 import threading
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from wattseal.edge.consents import ConsentBook
 from wattseal.edge.documents import each
 from wattseal.edge.measures import MeasureBook
 from wattseal.edge.private_files import private_directory, read_private, write_private
@@ -15,9 +16,9 @@ from wattseal.policy.bill_questions import Listed
 from wattseal.policy.succession import check_history, check_succession
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
-from wattseal.protocol.ids import LAST_WINDOW, RegionId, Window, WindowField
+from wattseal.protocol.ids import LAST_WINDOW, MeterId, RegionId, Window, WindowField
 from wattseal.protocol.keys import KeyNotice, periods_of
-from wattseal.protocol.roster import Roster, SignedRoster
+from wattseal.protocol.roster import Roster, RosterRow, SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.charge_list import ChargeList, SignedChargeList
 from wattseal.protocol.tariff.model import Tariff
@@ -65,6 +66,12 @@ class Registry:
         self._tariffs = {tariff.tariff.fingerprint: tariff for tariff in tariffs}
         lists = each(self._lists_at, lambda data: _KeptList.from_bytes(data).opened(trust))
         self._lists = {charges.tariff: (charges, since) for charges, since in lists}
+        self.consents = ConsentBook(directory, trust, clock, self._rows_of)
+
+    def _rows_of(self, region: RegionId, meter: MeterId) -> list[RosterRow]:
+        """Of a meter, in order of time."""
+        rosters = (roster for roster in self.rosters() if roster.region == region)
+        return [roster.by_meter[meter] for roster in rosters if meter in roster.by_meter]
 
     def install_roster(self, signed: SignedRoster) -> Roster:
         """Again the same: no change.

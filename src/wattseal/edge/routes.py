@@ -12,6 +12,7 @@ from wattseal.edge.bodies import JSON_LIMIT, ROSTER_LIMIT, read_body
 from wattseal.edge.registry import Registry
 from wattseal.edge.serving import keep_for_good
 from wattseal.protocol.codec import Message, canonical_json, to_base64
+from wattseal.protocol.consent import Consent, SignedConsent, SignedRevocation
 from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.signing import Envelope
@@ -26,6 +27,8 @@ INSTALLED: dict[str, type[Message]] = {
     "/v1/tariffs": SignedTariff,
     "/v1/charge-lists": SignedChargeList,
     "/v1/waivers": SignedWaiver,
+    "/v1/consents": SignedConsent,
+    "/v1/consent-revocations": SignedRevocation,
     "/v1/quarantines": SignedQuarantine,
 }
 """What the bodies of `add_operator_routes` are, for the OpenAPI document."""
@@ -51,6 +54,7 @@ def add_health_routes(app: FastAPI, ready: Callable[[], Awaitable[None]]) -> Non
 def add_operator_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> None:
     operator = scoped(tokens, Scope.OPERATOR)
     _add_measure_routes(app, registry, operator)
+    _add_consent_routes(app, registry, tokens)
 
     @app.post("/v1/keys", dependencies=operator)
     async def install_key(request: Request) -> Response:
@@ -96,6 +100,36 @@ def _add_measure_routes(app: FastAPI, registry: Registry, operator: list[Any]) -
         body = await read_body(request, JSON_LIMIT)
         quarantine = registry.measures.install_quarantine(SignedQuarantine.parse(body))
         return json_response({"quarantine": to_base64(quarantine.fingerprint), "meter": quarantine.meter})
+
+
+def _add_consent_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> None:
+    """What customers agreed to: the signatures count, whoever brings them."""
+    operator = scoped(tokens, Scope.OPERATOR)
+
+    @app.post("/v1/consents", dependencies=operator)
+    async def install_consent(request: Request) -> Response:
+        """Keep a consent that the customer or the utility signed. Body: SignedConsent."""
+        signed = SignedConsent.parse(await read_body(request, JSON_LIMIT))
+        consent = await run_in_threadpool(registry.consents.install, signed)
+        return json_response({"consent": to_base64(consent.fingerprint), "recipient": consent.recipient})
+
+    @app.post("/v1/consent-revocations", dependencies=operator)
+    async def revoke_consent(request: Request) -> Response:
+        """Take a consent back, for good. Body: SignedRevocation."""
+        signed = SignedRevocation.parse(await read_body(request, JSON_LIMIT))
+        revocation = await run_in_threadpool(registry.consents.revoke, signed)
+        return json_response({"revoked": to_base64(revocation.consent)})
+
+    @app.get("/v1/consents", dependencies=scoped(tokens, Scope.OPERATOR, Scope.AUDITOR))
+    async def consents() -> Response:
+        """All consents that are known here, each with its state: in force, revoked or expired."""
+        return json_response([_told(consent, state) for consent, state in registry.consents.listed()])
+
+
+def _told(consent: Consent, state: str) -> dict[str, str]:
+    days = {name: window_date(getattr(consent, name)).isoformat() for name in ("first", "last", "until")}
+    named = {name: getattr(consent, name) for name in ("region", "meter", "account", "recipient", "purpose")}
+    return {"consent": to_base64(consent.fingerprint), **named, **days, "state": state}
 
 
 def scoped(tokens: Tokens, *scopes: Scope) -> list[Any]:

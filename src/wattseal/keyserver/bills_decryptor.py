@@ -1,7 +1,7 @@
 """The decryptor half's part of bills: opens each functional of each segment, and signs cents and exact sums."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from wattseal.cryptosystems.ckks.batch_decryptor import BatchDecryptor
@@ -13,7 +13,7 @@ from wattseal.keyserver.exact import sealed
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import MAX_ATTEMPTS, Ledger
 from wattseal.policy.bill_questions import Bills
-from wattseal.policy.limits import Asker, check_asker
+from wattseal.policy.limits import Asker
 from wattseal.protocol.billing import (
     BillPadGrant,
     BillPadRequest,
@@ -83,35 +83,33 @@ class BillDecryptorService:
         statement = request.answer.approval.opened(half.trust.aggregator)
         half.compare_heads(request.seen)
         with half.recording(statement):
-            check_asker(half.policy, statement.purpose, asker)
+            consents = half.asked_by(statement, asker)
         digest = statement.fingerprint
         # A finished release waits for nobody.
-        released = self._finished(statement, digest) or self._release(request, statement, asker)
+        released = self._finished(digest) or self._release(request, statement, asker, consents)
         half.ledger.hand_out(digest, asker.name)
         return released
 
-    def _finished(self, statement: BillStatement, digest: Digest) -> BillsReleased | None:
+    def _finished(self, digest: Digest) -> BillsReleased | None:
         done = self._half.ledger.release(digest)
-        if done is None:
-            return None
-        with self._half.recording(statement):
-            self._half.policy.check_purpose(statement.purpose)
-        return BillsReleased(done, 0)
+        return None if done is None else BillsReleased(done, 0)
 
-    def _release(self, request: BillReleaseRequest, statement: BillStatement, asker: Asker) -> BillsReleased:
+    def _release(
+        self, request: BillReleaseRequest, statement: BillStatement, asker: Asker, consents: Iterable[Digest]
+    ) -> BillsReleased:
         digest = statement.fingerprint
         with self._half.one_at_a_time:
-            done = self._finished(statement, digest)
+            done = self._finished(digest)
             if done is not None:
                 return done
             with self._half.recording(statement):
-                admitted = self._admit(request, statement, digest)
+                admitted = self._admit(request, statement, consents)
                 grant, pads = self._attempt(request, admitted)
             return self._sign(request, admitted, grant, self._open(admitted, pads), asker)
 
-    def _admit(self, request: BillReleaseRequest, statement: BillStatement, digest: Digest) -> _Admitted:
+    def _admit(self, request: BillReleaseRequest, statement: BillStatement, consents: Iterable[Digest]) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused, Rejected."""
-        half, answer = self._half, request.answer
+        half, answer, digest = self._half, request.answer, statement.fingerprint
         bills = half.bills.permit(statement)
         _check_flagged(answer.flagged, bills)
         _check_cancelled(statement, half.ledger)
@@ -119,7 +117,9 @@ class BillDecryptorService:
         items = {place: statement.item(segment) for place, segment in enumerate(statement.segments)}
         attempts = half.ledger.attempts_at(items.values())
         left = {place: item for place, item in items.items() if attempts.get(item, 0) < MAX_ATTEMPTS}
-        half.ledger.intend_bills(digest, answer.statement, statement.region, bills.minutes, statement.purpose)
+        half.ledger.intend_bills(
+            digest, answer.statement, statement.region, bills.minutes, statement.purpose, consents=consents
+        )
         return _Admitted(digest, bills, numbers, left)
 
     def _attempt(self, request: BillReleaseRequest, admitted: _Admitted) -> tuple[BillPadGrant, Numbers]:

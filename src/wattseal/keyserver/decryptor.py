@@ -1,5 +1,6 @@
 """The decryptor half: opens what was stated, verifies it, and answers with a signed release."""
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from wattseal.cryptosystems.errors import VerificationFailed
@@ -13,7 +14,8 @@ from wattseal.keyserver.ledger import MAX_ATTEMPTS
 from wattseal.keyserver.noise import check_share, with_noise
 from wattseal.keyserver.reconciling import Reconciling
 from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
-from wattseal.policy.limits import Asker, check_asker
+from wattseal.policy.limits import Asker
+from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import (
     AttemptsExhausted,
     DominatedGroup,
@@ -63,27 +65,31 @@ class DecryptorService:
         statement = request.answer.approval.opened(self.half.trust.aggregator)
         self.half.compare_heads(request.seen)
         with self.half.recording(statement):
-            check_asker(self.half.policy, statement.purpose, asker)
+            consents = self.half.asked_by(statement, asker)
         # A finished release waits for nobody.
         digest = statement.digest()
-        released = self.half.ledger.release(digest) or self._release(request, statement, asker)
+        released = self.half.ledger.release(digest) or self._release(request, statement, asker, consents)
         self.half.ledger.hand_out(digest, asker.name)
         return released
 
-    def _release(self, request: ReleaseRequest, statement: TotalStatement, asker: Asker) -> bytes:
+    def _release(
+        self, request: ReleaseRequest, statement: TotalStatement, asker: Asker, consents: Iterable[Digest]
+    ) -> bytes:
         with self.half.one_at_a_time:
             done = self.half.ledger.release(statement.digest())
             if done is not None:
                 return done
             with self.half.recording(statement):
-                admitted = self._admit(request, statement, asker)
+                admitted = self._admit(request, statement, asker, consents)
                 grant = self._attempt(request, admitted)
                 total = self._open(statement, admitted, request.answer.ciphertext, grant.pad_sum)
             with self.half.recording(statement, final_for=admitted.item):
                 self._check_dominance(statement, admitted, total)
             return self._sign(request, statement, admitted, grant, total)
 
-    def _admit(self, request: ReleaseRequest, statement: TotalStatement, asker: Asker) -> _Admitted:
+    def _admit(
+        self, request: ReleaseRequest, statement: TotalStatement, asker: Asker, consents: Iterable[Digest]
+    ) -> _Admitted:
         """Apply the policy, then write the intent. Raises Refused."""
         half = self.half
         permitted = half.permit(statement)
@@ -92,7 +98,7 @@ class DecryptorService:
         item = statement.item(members)
         self._check_attempts(item)
         digest = statement.digest()
-        half.intend(statement, request.answer.statement)
+        half.intend(statement, request.answer.statement, consents)
         check_key = half.vault.root(statement.key_id).check_key(statement.region, month_of(statement.window))
         return _Admitted(digest, permitted, item, check_key, asker.name)
 

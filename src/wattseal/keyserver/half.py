@@ -19,7 +19,9 @@ from wattseal.keyserver.ledger import About, Ledger
 from wattseal.keyserver.noise import noise_of, share_of
 from wattseal.keyserver.schemes import layout_of
 from wattseal.keyserver.vault import Vault
+from wattseal.policy.consents import check_consents, of_bills, of_total
 from wattseal.policy.levels import Levels
+from wattseal.policy.limits import Asker, check_asker
 from wattseal.policy.measures import Measures
 from wattseal.policy.pack import Policy
 from wattseal.policy.questions import Capacity, permit_total
@@ -180,11 +182,23 @@ class Half:
         noise_key = self.vault.root(statement.key_id).noise_key()
         return share_of(noise_key, statement, permitted.members, permitted.noise)
 
-    def intend(self, statement: TotalStatement, encoded: bytes) -> None:
+    def asked_by(self, statement: TotalStatement | BillStatement, asker: Asker) -> list[Digest]:
+        """Digests of the consents that a release to them rests on. Raises PurposeNotPermitted or ConsentMissing."""
+        if check_asker(self.policy, statement.purpose, asker).basis != "consent":
+            return []
+        if isinstance(statement, TotalStatement):
+            wanted = of_total(statement, self.registry.roster_named(statement.roster_digest))
+        else:
+            rosters = [roster for roster in self.registry.rosters() if roster.region == statement.region]
+            wanted = of_bills(statement, rosters)
+        found = check_consents(self.policy, statement, asker, wanted, self.registry.consents)
+        return [consent.fingerprint for consent in found]
+
+    def intend(self, statement: TotalStatement, encoded: bytes, consents: Iterable[Digest]) -> None:
         """Write the intent of what is permitted, with the waivers that it may rest on."""
         waivers = [waiver.fingerprint for waiver in self._measures(statement).waivers_of(statement.cohort)]
         place = (statement.channel, statement.window)
-        self.ledger.intend(statement.digest(), encoded, *place, statement.purpose, waivers=waivers)
+        self.ledger.intend(statement.digest(), encoded, *place, statement.purpose, waivers=waivers, consents=consents)
 
     def _measures(self, statement: TotalStatement) -> Measures:
         return self.registry.measures.in_force(statement.region, statement.channel, statement.window)

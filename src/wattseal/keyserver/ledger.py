@@ -139,14 +139,15 @@ class Ledger:
         purpose: str,
         *,
         waivers: Iterable[bytes] = (),
+        consents: Iterable[bytes] = (),
     ) -> None:
-        """Once per statement; again the same changes nothing. `waivers` are digests of those that it may rest on."""
+        """Once per statement; again the same changes nothing. It may rest on waivers and consents of these digests."""
         with self._transaction():
             if self.is_intended(digest):
                 return
             body: dict[str, object] = {"statement": to_base64(statement), "purpose": purpose}
-            rests_on = [digest.hex() for digest in waivers]
-            counter = self._append(EntryKind.INTENT, {**body, "waivers": rests_on} if rests_on else body)
+            body |= _resting({"waivers": waivers, "consents": consents})
+            counter = self._append(EntryKind.INTENT, body)
             self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
             self._checkpoint()
 
@@ -163,14 +164,21 @@ class Ledger:
         return self._all(query, region, *cycle, after)
 
     def intend_bills(
-        self, digest: bytes, statement: bytes, region: RegionId, cycle: tuple[int, int], purpose: str
+        self,
+        digest: bytes,
+        statement: bytes,
+        region: RegionId,
+        cycle: tuple[int, int],
+        purpose: str,
+        *,
+        consents: Iterable[bytes] = (),
     ) -> None:
-        """Once per statement; again the same changes nothing."""
+        """As `intend`."""
         with self._transaction():
             if self._one("SELECT 1 FROM bills WHERE digest = ?", digest) is not None:
                 return
             body = {"kind": "bills", "statement": to_base64(statement), "purpose": purpose}
-            counter = self._append(EntryKind.INTENT, body)
+            counter = self._append(EntryKind.INTENT, {**body, **_resting({"consents": consents})})
             self._run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", digest, counter, region, *cycle, statement)
             self._checkpoint()
 
@@ -420,6 +428,12 @@ class Ledger:
     def _one(self, query: str, *values: object) -> tuple | None:  # type: ignore[type-arg]
         rows = self._all(query, *values)
         return rows[0] if rows else None
+
+
+def _resting(on: Mapping[str, Iterable[bytes]]) -> dict[str, list[str]]:
+    """What an intent names of the documents that it rests on: nothing of kinds without any."""
+    named = {kind: [digest.hex() for digest in digests] for kind, digests in on.items()}
+    return {kind: digests for kind, digests in named.items() if digests}
 
 
 def _released(digest: bytes, release: bytes, heads: Iterable[bytes], recipient: str) -> dict[str, object]:

@@ -7,7 +7,6 @@ from wattseal.edge.access import Scope
 from wattseal.keyserver.bills import bill_pads_of
 from wattseal.keyserver.half import Half, Permitted
 from wattseal.keyserver.schemes import labels_of, modulus_id_of, unblinder_of
-from wattseal.policy.limits import check_asker
 from wattseal.protocol.billing import BillPadGrant, BillPadRequest
 from wattseal.protocol.release import PadGrant, PadRequest, SignedHead
 from wattseal.protocol.signing import Envelope
@@ -32,9 +31,9 @@ class UnblinderService:
         digest = statement.digest()
         with self._turn(request) as earlier:
             with half.recording(statement):
-                check_asker(half.policy, statement.purpose, holder.asker)
+                consents = half.asked_by(statement, holder.asker)
                 permitted = half.permit(statement)
-            half.intend(statement, request.approval.statement)
+            half.intend(statement, request.approval.statement, consents)
             grant = PadGrant(
                 statement_digest=digest,
                 policy=half.policy.fingerprint,
@@ -54,10 +53,12 @@ class UnblinderService:
         digest = statement.fingerprint
         with self._turn(request) as earlier:
             with half.recording(statement):
-                check_asker(half.policy, statement.purpose, holder.asker)
+                consents = half.asked_by(statement, holder.asker)
                 bills = half.bills.permit(statement)
             region, cycle = statement.region, bills.minutes
-            half.ledger.intend_bills(digest, request.approval.statement, region, cycle, statement.purpose)
+            half.ledger.intend_bills(
+                digest, request.approval.statement, region, cycle, statement.purpose, consents=consents
+            )
             grant = BillPadGrant(
                 statement_digest=digest,
                 policy=half.policy.fingerprint,

@@ -116,6 +116,52 @@ def reset_item(
     _tell(sign_reset(fleet, out, item, serial, reason))
 
 
+@cli.command()
+def consent(
+    fleet: Fleet,
+    out: Annotated[Path, typer.Option(help="Where the signed consent goes.")],
+    meter: Annotated[str, typer.Option(help="The customer's meter.")],
+    recipient: Annotated[str, typer.Option(help="Who may ask.")],
+    purpose: Annotated[str, typer.Option(help="What for.")],
+    first: Annotated[str, typer.Option(help="First day (UTC) of the reads that are meant.")],
+    last: Annotated[str, typer.Option(help="Last day (UTC) of them.")],
+    until: Annotated[str, typer.Option(help="Last day (UTC) on which it may be asked.")],
+    evidence: Annotated[str | None, typer.Option(help="How the utility knows, if it signs.")] = None,
+) -> None:
+    """Sign a consent with the meter's identity key, or with the utility's on evidence."""
+    from wattseal.meter_sim.consents import Given, sign_consent
+
+    windows = (parse_window(first), parse_window(last), parse_window(until))
+    _tell(sign_consent(fleet, out, Given(meter, recipient, purpose, *windows, evidence)))
+
+
+@cli.command("revoke-consent")
+def revoke_consent(
+    fleet: Fleet,
+    consent: Annotated[Path, typer.Option(help="The signed consent.")],
+    out: Annotated[Path, typer.Option(help="Where the signed revocation goes.")],
+    evidence: Annotated[str | None, typer.Option(help="How the utility knows, if it signs.")] = None,
+) -> None:
+    """Sign the revocation of a consent."""
+    from wattseal.meter_sim.consents import sign_revocation
+
+    _tell(sign_revocation(fleet, consent, out, evidence))
+
+
+@cli.command("my-data")
+def my_data(
+    fleet: Fleet,
+    meter: Annotated[str, typer.Option(help="The customer's meter.")],
+    out: Annotated[Path, typer.Option(help="Green Button file to write.")],
+    account: Annotated[str | None, typer.Option(help="The customer's account.")] = None,
+    day: Annotated[str | None, typer.Option("--date", help="A day of the tenure.")] = None,
+) -> None:
+    """Write a tenure's own reads as Green Button XML."""
+    from wattseal.meter_sim.own_data import Whose, export
+
+    _tell(export(fleet, Whose(meter, account, None if day is None else parse_window(day)), out))
+
+
 def _tell(answer: object) -> None:
     typer.echo(json.dumps(answer))
 

@@ -181,7 +181,7 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
     with ExitStack() as resources:
         resources.enter_context(sole_use(private_directory(directory), 0))
         state = resources.enter_context(FleetState(directory))
-        source, seed, rosters = _reopened(state, directory)
+        source, seed, rosters = reopened(state, directory)
         periods = _enrolled(resources, state, peers, source, rosters, how.cycles)
         first = rosters[0]
         place = Region.of(first)
@@ -230,7 +230,7 @@ def days_of(directory: Path) -> Iterator[tuple[Iterator[Sequence[EditedDay]], li
     Raises UsageError.
     """
     with FleetState(directory) as state:
-        source, _, rosters = _reopened(state, directory)
+        source, _, rosters = reopened(state, directory)
         place, installed = Region.of(rosters[0]), Installed(rosters, state.meters())
         days = Days(source, LAYOUTS_BY_ID[place.layout_id], place.unit)
         names = {meter.name: meter.meter for meter in state.meters()}
@@ -257,7 +257,7 @@ def _faulty_link(aggregator: RoleClient, troubles: Troubles, installed: Installe
     return FaultyLink(aggregator, troubles.plan, installed.homes(meters), resign, troubles.summary)
 
 
-def _reopened(state: FleetState, directory: Path) -> tuple[Source, int, list[Roster]]:
+def reopened(state: FleetState, directory: Path) -> tuple[Source, int, list[Roster]]:
     settings, bodies = state.fact(_SETTINGS), state.fact(_ROSTERS)
     if settings is None or bodies is None:
         raise UsageError(f"{directory} holds no prepared fleet")

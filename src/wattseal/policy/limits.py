@@ -18,6 +18,10 @@ class Asker(NamedTuple):
     scopes: Set[str]
 
 
+NOBODY = Asker("", frozenset())
+"""Whom no consent is for."""
+
+
 class Limits(NamedTuple):
     """Of one purpose in a region of one interval length. A class that is not there is in no sum of the purpose."""
 

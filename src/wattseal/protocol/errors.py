@@ -14,6 +14,7 @@ WattsealError
 ├── Forbidden                 a known token without the scope that the request needs
 ├── Refused                   well-formed, and the privacy rules say no; a log or ledger entry says why
 │   ├── PurposeNotPermitted
+│   ├── ConsentMissing        a customer has not agreed to this recipient and purpose, or not any more
 │   ├── FunctionalNotPermitted
 │   ├── ReadingNotPermitted   registers as they stood at another minute than the end of a billing segment
 │   ├── WindowNotClosed
@@ -100,6 +101,10 @@ class Refused(WattsealError):
 
 class PurposeNotPermitted(Refused):
     slug = "purpose-not-permitted"
+
+
+class ConsentMissing(Refused):
+    slug = "consent-missing"
 
 
 class FunctionalNotPermitted(Refused):
