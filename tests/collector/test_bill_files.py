@@ -143,6 +143,7 @@ def test_json_says_all_of_it() -> None:
         "cycle_end": "2026-05-31",
         "days": 30,
         "days_of_cycle": 30,
+        "span": ["2026-05-01T07:00:00Z", "2026-05-31T07:00:00Z"],
         "timezone": "America/Los_Angeles",
         "tariff": "T-1",
         "revision": "2026-03-01",

@@ -50,7 +50,7 @@ def hostile() -> Settled:
         lines=tuple(replace(line, name=HOSTILE) for line in told.lines),
         energy={item._replace(name=HOSTILE, period=period): Fraction(5) for period in (HOSTILE, HOSTILE + "2")},
         demand={Register(HOSTILE, HOSTILE): 5_000},
-        cycle=replace(told.cycle, timezone=HOSTILE),
+        cycle=replace(told.cycle, timezone=HOSTILE, span=told.cycle.minutes),
     )
     copied = found.terms.tariff.model_copy(update={"name": HOSTILE, "revision": HOSTILE})
     of = replace(found.terms, tariff=copied)

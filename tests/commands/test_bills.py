@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from tests.commands.shell import wattseal
 from wattseal.collector import deployment
+from wattseal.collector.bill_terms import Account, Terms
+from wattseal.collector.bills import Settled, same_bill
 from wattseal.collector.client import Client
 from wattseal.collector.deployment import Deployment, Places
 from wattseal.collector.processes import order
@@ -27,6 +30,7 @@ from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import parse_window
 
 METERS, MOVED, MOVE_DATE = 60, "meter-00003", "2026-03-12"
+EXCHANGED, EXCHANGE_DATE = "meter-00005", "2026-03-14"
 ZONE = "America/Los_Angeles"
 CYCLE = Cycle(date(2026, 3, 3), date(2026, 3, 31), ZONE)
 FIRST, DAYS = date(2026, 3, 2), 30
@@ -50,7 +54,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     where = ("--fleet", places.fleet, "--roster", places.roster, "--suite", int(Suite.MASKING))
     with Deployment(places):
         name = install_tariff(places, "E-TOU-C")
-        changes = ("--move", f"{MOVED}@{MOVE_DATE}", "--tariff", name)
+        changes = ("--move", f"{MOVED}@{MOVE_DATE}", "--exchange", f"{EXCHANGED}@{EXCHANGE_DATE}", "--tariff", name)
         facts = order("meter_sim", "prepare", *map(str, (*where, *making, *changes)))
         install_rosters(places, map(Path, facts["rosters"]))
         cycle = f"{CYCLE.first}..{CYCLE.after}"
@@ -87,12 +91,12 @@ def plain(ordinal: int, mode: Mode, *parts: tuple[int, int]) -> Bill:
 
 def without_panels() -> list[int]:
     """E-TOU-C, as it stands in the package, has no price for what a home gives."""
-    return [ordinal for ordinal in range(METERS) if not SOLAR[ordinal] and ordinal != 3]
+    return [ordinal for ordinal in range(METERS) if not SOLAR[ordinal] and ordinal not in (3, 5)]
 
 
 def test_a_report_a_channel_and_segment(town: Town) -> None:
-    """Two for the home in which an account moved, and 27 kB each at the most."""
-    reports = METERS + int(SOLAR.sum()) + 1 + int(SOLAR[3])
+    """Two for the homes in which an account moved or a meter was exchanged, and 27 kB each at the most."""
+    reports = METERS + int(SOLAR.sum()) + 2 + int(SOLAR[3]) + int(SOLAR[5])
     assert (town.sent["cycle_reports"], town.sent["incomplete_cycles"]) == (reports, 0)
     assert town.sent["outcomes"].keys() == {"accepted"}
     assert town.sent["cycle_bytes"] < reports * (28 * 24 * 13.25 + 200)
@@ -108,6 +112,24 @@ def test_bills_are_those_of_the_meters_own_reads(client: Client, mode: Mode) -> 
     assert [Decimal(str(amount)) for amount in bills["amount"]] == expected
     assert not bills["estimated"].any()
     assert client.bill(meters, CYCLE, TARIFF, mode, customer=COASTAL).equals(bills)
+
+
+def test_meters_that_follow_each_other_share_the_cycles_days(client: Client) -> None:
+    """At a UTC midnight, which is no local one: each day's charges are of the meter that was there at its noon."""
+    cut = parse_window(EXCHANGE_DATE) * 1440
+    spans = {EXCHANGED: (CYCLE.minutes[0], cut), f"{EXCHANGED}.2": (cut, CYCLE.minutes[1])}
+    accounts = dict.fromkeys(spans, Account(customer=COASTAL))
+    found = client.bills(accounts, Terms(TARIFF, CYCLE, Mode.AMOUNT, 60))
+    bills = {one.meters[0]: one.bill for one in found if isinstance(one, Settled)}
+    for meter, span in spans.items():
+        reads = {Channel.DELIVERED: reads_of(5, *span)[Channel.DELIVERED]}
+        told = [Reads(Segment(*span, 60, ZONE, (Channel.DELIVERED,)), reads)]
+        part = CYCLE.part(*span)
+        same_bill(bills[MeterId(meter)], plain_bill(TARIFF, part, told, TARIFF.modes(Mode.AMOUNT), COASTAL))
+    assert [bill.cycle.days for bill in bills.values()] == [11, 17]
+    assert [bill.cycle.first.day for bill in bills.values()] == [3, 14]
+    fixed = [line.dollars for bill in bills.values() for line in bill.lines if line.name == "Base services charge"]
+    assert sum(fixed) == 28 * Fraction("0.79343")
 
 
 def test_a_home_with_panels_is_not_billed_without_an_export_price(client: Client) -> None:

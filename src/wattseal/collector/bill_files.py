@@ -124,6 +124,7 @@ def described(found: Found) -> dict[str, Any]:
         "cycle_end": cycle.after.isoformat(),
         "days": cycle.days,
         "days_of_cycle": cycle.length,
+        "span": [utc(minute) for minute in cycle.minutes],
         "timezone": cycle.timezone,
         "tariff": terms.tariff.name,
         "revision": terms.tariff.revision,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -56,6 +56,8 @@ class ToldBill(BaseModel):
     cycle_start: date
     cycle_end: date
     timezone: str
+    days_of_cycle: int
+    span: tuple[datetime, datetime]
     tariff: str
     tariff_digest: Bytes32
     mode: Mode
@@ -70,6 +72,11 @@ class ToldBill(BaseModel):
         text = read_text(path)
         with named(str(path)):
             return cls.model_validate_json(text)
+
+    def cycle(self) -> Cycle:
+        """The cycle, or the part of it that was billed. Raises UsageError."""
+        start, end = (int(moment.timestamp()) // 60 for moment in self.span)
+        return Cycle(self.cycle_start, self.cycle_end, self.timezone, self.days_of_cycle, (start, end))
 
     def lines(self) -> dict[str, Decimal]:
         energy = {_named(one.channel, one.schedule, one.period): one.kwh or one.therms for one in self.energy}
@@ -102,13 +109,13 @@ class Checking:
 def check_bill(fleet: Path, path: Path, how: Checking) -> list[CheckedLine]:
     """Every charge, sum and the total, in the bill's order.
 
-    Raises UsageError for a bill of another tariff, of a part of a cycle, or of meters whose reads are not all there.
+    Raises UsageError for a bill of another tariff, or of meters whose reads are not all there.
     """
     told = ToldBill.read(path)
     tariff = load_tariff(told.tariff if how.tariff is None else how.tariff)
     if tariff.fingerprint != told.tariff_digest:
         raise UsageError(f"the bill is under another tariff than {tariff.name} {tariff.revision}")
-    cycle = Cycle(told.cycle_start, told.cycle_end, told.timezone)
+    cycle = told.cycle()
     reads = list(_reads(fleet, told.meters, cycle))
     modes = tariff.modes(told.mode)
     bill = plain_bill(tariff, cycle, reads, modes, how.customer, therms_per_ccf=how.therms_per_ccf)

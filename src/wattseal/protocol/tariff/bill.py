@@ -49,8 +49,10 @@ class Cycle:
     @property
     def minutes(self) -> tuple[int, int]:
         """Beginning and end in minutes since 1970 UTC."""
+        if self.span is not None:
+            return self.span
         zone = zone_of(self.timezone)
-        return self.span or (first_minute(self.first, zone), first_minute(self.after, zone))
+        return first_minute(self.first, zone), first_minute(self.after, zone)
 
     def part(self, start: int, end: int) -> "Cycle":
         """What is billed from one minute since 1970 UTC to another: the days whose local noon lies between.
