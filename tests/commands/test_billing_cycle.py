@@ -14,12 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rich.console import Console
 
-from tests.commands.shell import Ended, wattseal
+from tests.commands.shell import wattseal
 from wattseal.collector import deployment
+from wattseal.collector.bill import BillOptions
+from wattseal.collector.bill import bill as order_bill
+from wattseal.collector.bill_route import bill_route
 from wattseal.collector.deployment import Deployment, Places
 from wattseal.collector.processes import order
+from wattseal.collector.reconcile import reconcile
 from wattseal.collector.trial import close_windows, install_charge_list, install_rosters, install_tariff, send_fleet
+from wattseal.meter_sim.check_bill import Checking, check_bill
+from wattseal.protocol.errors import PinnedOtherwise, ShareTooLarge, UsageError
 from wattseal.protocol.ids import Channel, Suite
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
@@ -30,6 +37,7 @@ from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import parse_window
 
 METERS, CORRECTED, SILENT = 17, 4, 16
+QUIET = Console(quiet=True)
 FIRST, DAYS = date(2026, 5, 8), 29
 ZONE = "America/Los_Angeles"
 CYCLE = Cycle(date(2026, 5, 8), date(2026, 6, 5), ZONE)
@@ -75,7 +83,6 @@ class Town(NamedTuple):
     """A month that was billed and reconciled, then corrected and sent again after every window was closed."""
 
     places: Places
-    unlisted: Ended
     first: dict[str, Any]
     reconciled: dict[str, Any]
     corrected: dict[str, Any]
@@ -98,23 +105,23 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         write(file, {}, silent=True)
         send_fleet(places, *cycle)
         close_windows(places, [FIRST + timedelta(days=day) for day in range(DAYS)])
-        unlisted = bill(places, CORRECTED)
+        # A season cut: refused until the operators list it.
+        with pytest.raises(ShareTooLarge):
+            bill(places, CORRECTED)
         install_charge_list(places, TARIFF.name, ["Energy"])
-        first = bill(places, CORRECTED).json
-        reconciled = reconcile(places).json
+        first = bill(places, CORRECTED)
+        reconciled = reconcile(options(places, CORRECTED), "town", "grid-planning", QUIET)
         write(file, FOUND_LATER, silent=False)
         sent = send_fleet(places, *cycle)
-        yield Town(places, unlisted, first, reconciled, bill(places, CORRECTED).json, sent)
+        yield Town(places, first, reconciled, bill(places, CORRECTED), sent)
 
 
-def bill(places: Places, meter: int, *options: object) -> Ended:
-    words = (name(meter), f"{CYCLE.first}..{CYCLE.after}", "--dir", places.directory, "--json")
-    return wattseal("bill", *words, *options)
+def options(places: Places, meter: int, **changes: Any) -> BillOptions:  # noqa: ANN401 - any option's value
+    return BillOptions(name(meter), f"{CYCLE.first}..{CYCLE.after}", places.directory, **changes)
 
 
-def reconcile(places: Places) -> Ended:
-    cycle = f"{CYCLE.first}..{CYCLE.after}"
-    return wattseal("reconcile", "town", cycle, "--dir", places.directory, "--json")
+def bill(places: Places, meter: int, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any option's value
+    return order_bill(options(places, meter, **changes))
 
 
 def kept(directory: Path, earlier: dict[str, Any]) -> Path:
@@ -123,10 +130,7 @@ def kept(directory: Path, earlier: dict[str, Any]) -> Path:
     return path
 
 
-def test_a_season_cut_is_billed_if_the_operators_list_it(town: Town) -> None:
-    """Refused before the list was registered, by all that the collector could tell: nothing is on standard output."""
-    assert (town.unlisted.status, town.unlisted.stdout) == (3, "")
-    assert town.unlisted.words.startswith("refused (share-too-large): ")
+def test_a_season_cut_is_billed_once_the_operators_list_it(town: Town) -> None:
     assert Decimal(town.first["amount"]) == plain_amount(CORRECTED, {})
 
 
@@ -137,28 +141,26 @@ def test_corrected_reads_come_late_under_the_next_number(town: Town) -> None:
 
 
 def test_what_is_billed_stays_billed(town: Town) -> None:
-    assert Decimal(town.first["amount"]) == plain_amount(CORRECTED, {})
     assert town.corrected == town.first
 
 
 def test_a_rebill_takes_the_corrected_reads(town: Town, tmp_path: Path) -> None:
     """And only if it says what it cancels; the same again is the same, and what was cancelled stays cancelled."""
-    cancels = ("--cancels", kept(tmp_path, town.first))
-    again = bill(town.places, CORRECTED, *cancels, "--out", tmp_path / "out").json
+    cancels = kept(tmp_path, town.first)
+    again = bill(town.places, CORRECTED, cancels=cancels, out=tmp_path / "out")
     before, after = (plain_amount(CORRECTED, correction) for correction in ({}, FOUND_LATER))
     assert (Decimal(again["amount"]), Decimal(again["due"])) == (after, after - before)
     assert again["cancels"] == {"release": town.first["release"], "amount": town.first["amount"]}
     with (tmp_path / "out" / "bills.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [Decimal(row["amount"]) for row in rows] == [-before, after]
-    assert bill(town.places, CORRECTED, *cancels).json == {**again, "files": []}
-    assert Decimal(bill(town.places, CORRECTED).json["amount"]) == after
+    assert bill(town.places, CORRECTED, cancels=cancels) == {**again, "files": []}
+    assert Decimal(bill(town.places, CORRECTED)["amount"]) == after
 
 
 def test_a_whole_route(town: Town, tmp_path: Path) -> None:
     """The fleet's one cohort is one route. Bills are the meters' own, by what was cancelled until then or not."""
-    words = (f"{CYCLE.first}..{CYCLE.after}", "--route", "town", "--dir", town.places.directory, "--json")
-    answer = wattseal("bill", *words, "--out", tmp_path / "out").json
+    answer = bill_route(options(town.places, CORRECTED, out=tmp_path / "out"), "town", QUIET)
     counts = {"route": "town", "statements": 1, "bills": METERS, "not_billed": {}, "no_report": [], "other_tariffs": 0}
     assert {key: answer[key] for key in counts} == counts
     with (tmp_path / "out" / "bills.csv").open(newline="") as file:
@@ -172,9 +174,8 @@ def test_a_whole_route(town: Town, tmp_path: Path) -> None:
 
 def test_a_bill_that_was_never_released_is_not_cancelled(town: Town, tmp_path: Path) -> None:
     made_up = {**town.first, "meters": [name(5)]}
-    refused = bill(town.places, 5, "--cancels", kept(tmp_path, made_up))
-    assert (refused.status, refused.stdout) == (3, "")
-    assert refused.words.startswith("refused (pinned-otherwise): a rebill cancels")
+    with pytest.raises(PinnedOtherwise, match="a rebill cancels something else"):
+        bill(town.places, 5, cancels=kept(tmp_path, made_up))
 
 
 def test_bills_add_up_to_the_cohorts_totals(town: Town) -> None:
@@ -201,8 +202,9 @@ def sum_of(charge: str) -> Decimal:
 
 def test_a_bill_by_corrected_reads_is_not_what_the_totals_hold(town: Town, tmp_path: Path) -> None:
     """The totals have what was frozen: the decryptor says so, and the collector sees by how much."""
-    bill(town.places, CORRECTED, "--cancels", kept(tmp_path, town.first))
-    unequal = reconcile(town.places)
+    bill(town.places, CORRECTED, cancels=kept(tmp_path, town.first))
+    words = ("town", f"{CYCLE.first}..{CYCLE.after}", "--dir", town.places.directory, "--json")
+    unequal = wattseal("reconcile", *words)
     found = json.loads(unequal.stdout)
     assert (unequal.status, found["equal"], found["undefined"]) == (3, False, None)
     assert found["excluded"] == [{"meter": name(SILENT), "channel": "delivered", "why": "not-in-totals"}]
@@ -214,36 +216,38 @@ def test_a_bill_by_corrected_reads_is_not_what_the_totals_hold(town: Town, tmp_p
     assert abs(sum(Decimal(line["difference"]) for line in lines.values()) - more) < Decimal("0.2")
 
 
-def check(places: Places, path: Path, *options: object) -> Ended:
-    return wattseal("check-bill", path, "--dir", places.directory, "--json", *options)
-
-
 @pytest.mark.parametrize("mode", Mode)
 def test_a_customer_works_the_bill_out_again(town: Town, tmp_path: Path, mode: Mode) -> None:
     """By the meter's own reads: the same lines, sums and total; a line that was changed is named."""
-    told = bill(town.places, 5, "--mode", mode).json
-    checked = check(town.places, kept(tmp_path, told)).json
-    assert checked["same"]
-    amounts = {line["line"]: Decimal(line["from_reads"]) for line in checked["lines"]}
+    told = bill(town.places, 5, mode=mode.value)
+    lines = check_bill(town.places.fleet, kept(tmp_path, told), Checking())
+    assert all(line.same for line in lines)
+    amounts = {line.line: line.from_reads for line in lines}
     assert amounts["total"] == Decimal(told["amount"])
     assert len(amounts) == len(told["charges"]) + len(told["energy"]) + 1
     told["charges"][0]["amount"] = str(Decimal(told["charges"][0]["amount"]) + Decimal("0.01"))
-    differs = check(town.places, kept(tmp_path, told))
-    assert (differs.status, json.loads(differs.stdout)["same"]) == (3, False)
-    assert differs.words.startswith(f"line '{told['charges'][0]['charge']}' differs: billed ")
+    changed = check_bill(town.places.fleet, kept(tmp_path, told), Checking())
+    assert [line.line for line in changed if not line.same] == [told["charges"][0]["charge"]]
 
 
 def test_a_bill_by_reads_that_were_corrected_since_differs(town: Town, tmp_path: Path) -> None:
-    differs = check(town.places, kept(tmp_path, town.first))
-    assert (differs.status, differs.words.split(":")[0]) == (3, "line 'Energy' differs")
+    differs = wattseal("check-bill", kept(tmp_path, town.first), "--dir", town.places.directory, "--json")
+    assert (differs.status, json.loads(differs.stdout)["same"]) == (3, False)
+    assert differs.words.startswith("line 'Energy' differs: billed ")
 
 
-def test_bills_that_cannot_be_checked(town: Town, tmp_path: Path) -> None:
-    other = check(town.places, kept(tmp_path, town.first), "--tariff", "E-1")
-    assert (other.status, other.stdout) == (2, "")
-    assert other.words.startswith("the bill is under another tariff than E-1")
-    nobody = check(town.places, kept(tmp_path, {**town.first, "meters": ["elsewhere"]}))
-    assert (nobody.status, nobody.words) == (2, "meter elsewhere is not of this fleet")
-    no_bill = check(town.places, kept(tmp_path, {"meters": []}))
-    assert no_bill.status == 2
-    assert "bill.json: meters" in no_bill.words
+@pytest.mark.parametrize(
+    ("changes", "tariff", "match"),
+    [
+        ({}, "E-1", "the bill is under another tariff than E-1"),
+        ({"meters": ["elsewhere"]}, None, "meter elsewhere is not of this fleet"),
+        ({"meters": []}, None, r"bill\.json: meters"),
+        ({"charges": [{"charge": "Energy", "amount": "1e3"}]}, None, r"bill\.json: charges\.0\.amount"),
+        ({"cycle_end": "2026-05-20"}, None, "12 days are not 27 to 33"),
+    ],
+)
+def test_bills_that_cannot_be_checked(
+    town: Town, tmp_path: Path, changes: dict[str, Any], tariff: str | None, match: str
+) -> None:
+    with pytest.raises(UsageError, match=match):
+        check_bill(town.places.fleet, kept(tmp_path, {**town.first, **changes}), Checking(tariff))

@@ -291,7 +291,8 @@ def bill(
     )
     if route is not None:
         billed = bill_route(options, route, _console())
-        _show(billed, as_json)
+        # Two files a bill: a person looks for the first.
+        _show(billed if as_json else {**billed, "files": billed["files"][:1]}, as_json)
         if billed["not_billed"].keys() - {NobodyReported.slug}:
             raise typer.Exit(3)
         return

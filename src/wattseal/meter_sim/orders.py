@@ -227,8 +227,10 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
 def days_of(directory: Path) -> Iterator[tuple[Iterator[Sequence[EditedDay]], list[Roster], dict[str, MeterId]]]:
     """A prepared fleet's edited days under its meters' names, with its rosters and the meters' ids; nothing is sent.
 
-    Raises UsageError.
+    Raises UsageError where no fleet is, and makes none.
     """
+    if not directory.is_dir():
+        raise UsageError(f"{directory} holds no prepared fleet")
     with FleetState(directory) as state:
         source, _, rosters = reopened(state, directory)
         place, installed = Region.of(rosters[0]), Installed(rosters, state.meters())
