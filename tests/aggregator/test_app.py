@@ -16,7 +16,8 @@ from wattseal.aggregator.store import embedded_url
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope, Tokens
 from wattseal.policy.pack import trial_policy
-from wattseal.protocol.billing import BillAnswer, BillQuestion, RouteMeters, RouteQuestion, local_day
+from wattseal.protocol.billing import BillAnswer, BillQuestion, local_day
+from wattseal.protocol.billing_route import RouteMeters, RouteQuestion
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.ids import CohortId, MeterId
 from wattseal.protocol.report import frame

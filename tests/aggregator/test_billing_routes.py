@@ -8,7 +8,8 @@ import pytest
 from tests.aggregator.billing import opened, upload_of, worker
 from tests.aggregator.cycles import BASIC, END, LAST_DAY, MAY, OTHER, START, ZONE, home, region, registry
 from tests.policy.rosters import REGION
-from wattseal.protocol.billing import RouteQuestion, local_day
+from wattseal.protocol.billing import local_day
+from wattseal.protocol.billing_route import RouteQuestion
 from wattseal.protocol.errors import PurposeNotPermitted, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import Channel, Window
 from wattseal.protocol.tariff.charges import Mode

@@ -31,11 +31,9 @@ from wattseal.protocol.billing import (
     BillSegment,
     BillStatement,
     Cancels,
-    RouteMeter,
-    RouteMeters,
-    RouteQuestion,
     SegmentReport,
 )
+from wattseal.protocol.billing_route import RouteMeter, RouteMeters, RouteQuestion
 from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Role, Window

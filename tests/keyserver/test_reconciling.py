@@ -240,7 +240,7 @@ def test_the_bill_in_force_counts(tmp_path: Path) -> None:
 
 
 def test_a_forged_line_changes_the_answer(tmp_path: Path) -> None:
-    """Threat: a corrupt aggregator makes up a bill's number, or weighs another meter's report: it does not open."""
+    """A corrupt aggregator makes up a bill's number, or weighs another meter's report: it does not open."""
     with running(tmp_path) as run:
         totals = totalled(run, {meter: told(run, meter) for meter in EVERYBODY})
         statement = run.of(*EVERYBODY)

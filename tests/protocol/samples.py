@@ -18,12 +18,10 @@ from wattseal.protocol.billing import (
     BillStatement,
     Cancels,
     Rebill,
-    RouteMeter,
-    RouteMeters,
-    RouteQuestion,
     SegmentReport,
     local_day,
 )
+from wattseal.protocol.billing_route import RouteMeter, RouteMeters, RouteQuestion
 from wattseal.protocol.consent import Consent, ConsentRevocation, SignedConsent, SignedRevocation
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
 from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, NextPeriod, SealedKeys

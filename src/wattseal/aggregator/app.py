@@ -41,7 +41,8 @@ from wattseal.edge.turnstile import Turnstile
 from wattseal.policy.levels import Levels
 from wattseal.policy.limits import check_asker
 from wattseal.policy.pack import Policy
-from wattseal.protocol.billing import BillQuestion, RouteQuestion
+from wattseal.protocol.billing import BillQuestion
+from wattseal.protocol.billing_route import RouteQuestion
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.errors import UnknownSubject, WattsealError
 from wattseal.protocol.ids import Channel, RegionId, Window

@@ -32,10 +32,8 @@ from wattseal.protocol.billing import (
     BillQuestion,
     BillSegment,
     BillStatement,
-    RouteMeter,
-    RouteMeters,
-    RouteQuestion,
 )
+from wattseal.protocol.billing_route import RouteMeter, RouteMeters, RouteQuestion
 from wattseal.protocol.errors import MessageTooLarge, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Suite, Window
 from wattseal.protocol.report import Report

@@ -14,9 +14,9 @@ from wattseal.protocol.billing import (
     BillStatement,
     Cancels,
     Rebill,
-    RouteQuestion,
     local_day,
 )
+from wattseal.protocol.billing_route import RouteQuestion
 from wattseal.protocol.errors import Contradiction
 from wattseal.protocol.ids import Channel, CohortId, MeterId, RegionId
 from wattseal.protocol.roster import Name, Unit

@@ -21,9 +21,8 @@ from wattseal.protocol.billing import (
     BillRelease,
     BillReleaseRequest,
     BillStatement,
-    RouteMeters,
-    RouteQuestion,
 )
+from wattseal.protocol.billing_route import RouteMeters, RouteQuestion
 from wattseal.protocol.codec import first_fault
 from wattseal.protocol.errors import Contradiction, MalformedMessage, PeerUnavailable, UnknownSubject
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role, Window

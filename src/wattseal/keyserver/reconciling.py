@@ -87,8 +87,6 @@ class Reconciling:
     def _compared(self, question: ReconciliationQuestion) -> list[_Compared]:
         registered = Registered(*self._half.registry.tariff(question.tariff))
         tariff = registered.tariff
-        for mode in {mode for charge in tariff.metered for mode in tariff.modes_of(charge)}:
-            check_bills(self._half.policy, question.purpose, mode, tariff.customer_class)
         if tariff.commodity == "gas":
             raise FunctionalNotPermitted("gas is billed by its energy in the clear: there is nothing to reconcile")
         totals = self._totals(question)
@@ -129,6 +127,7 @@ class Reconciling:
             asked = (statement.region, statement.tariff, statement.cycle)
             if asked != (question.region, question.tariff, question.cycle):
                 raise Contradiction("bills are named that are of another tariff, region or cycle")
+            check_bills(half.policy, question.purpose, statement.mode, registered.tariff.customer_class)
             bills = Bills(statement, registered, rosters, half.registry.key(statement.key_id))
             kept = half.ledger.exact_bills(digest)
             if kept is None:

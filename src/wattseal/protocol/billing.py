@@ -28,7 +28,6 @@ from wattseal.protocol.codec import (
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid, UsageError
 from wattseal.protocol.ids import (
     Channel,
-    CohortField,
     KeyIdField,
     Kind,
     MeterField,
@@ -39,7 +38,7 @@ from wattseal.protocol.ids import (
     Role,
 )
 from wattseal.protocol.release import Head, SignedHead, Token
-from wattseal.protocol.roster import MAX_METERS, Interval, Name, Roster, RosterRow, Unit
+from wattseal.protocol.roster import Interval, Roster, Unit
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.calendar import zone_of
@@ -161,57 +160,6 @@ class BillQuestion(Message):
     def cycle(self) -> Cycle:
         """Raises MalformedMessage for a cycle that is too short or too long."""
         return cycle_of(self.first, self.after, self.timezone)
-
-
-class RouteQuestion(Message):
-    """Which meters of a billing route, or of a cohort, can be billed under a tariff over one cycle."""
-
-    purpose: Purpose
-    region: RegionField
-    route: Name | None = None
-    cohort: CohortField | None = None
-    tariff: Bytes32
-    mode: Mode
-    timezone: Timezone
-    first: LocalDay
-    after: LocalDay
-    estimates: bool = False
-
-    @model_validator(mode="after")
-    def _about_one(self) -> Self:
-        if (self.route is None) == (self.cohort is None):
-            raise ValueError("it is about a route or about a cohort")
-        return self
-
-    def covers(self, row: RosterRow) -> bool:
-        if self.cohort is None:
-            return row.billing_route == self.route
-        return f"{row.cohort}/".startswith(f"{self.cohort}/")
-
-    @property
-    def cycle(self) -> Cycle:
-        """Raises MalformedMessage for a cycle that is too short or too long."""
-        return cycle_of(self.first, self.after, self.timezone)
-
-    def about(self, meters: Sequence[MeterId]) -> BillQuestion:
-        """The question for their bills."""
-        asked = {name: value for name, value in self if name not in ("route", "cohort")}
-        return BillQuestion(**asked, meters=tuple(meters))
-
-
-class RouteMeter(Message):
-    """A meter of the route: segments of the cycle, and whether all reports are there that its bill rests on."""
-
-    meter: MeterField
-    segments: Count
-    reported: bool
-
-
-class RouteMeters(Message):
-    """The aggregator's word for whoever bills the route, of rows under the tariff; `others` are under another."""
-
-    meters: Annotated[Many[RouteMeter], Field(max_length=MAX_METERS)]
-    others: Count
 
 
 class BillStatement(Message):
