@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.shell import wattseal
+from tests.commands.test_customers import STUDY
 from tests.policy.rosters import TODAY, countersigned, roster, row, rows_of
 from wattseal.collector.policy_check import Doubt, explained, table_of
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
@@ -92,6 +93,15 @@ def test_why(file: Path) -> None:
     assert answer["why"] == "when it is opened, nobody may turn out to be above 15 % of it, nor of what follows from it"
     homes = explained(Doubt("town/a", PUBLIC, None, "delivered", 0), file, None, CALIFORNIA)
     assert homes["why"].startswith("nothing is left to be tested")
+
+
+def test_consents_are_still_to_come(file: Path, tmp_path: Path) -> None:
+    """No consent is looked at: whose there are depends on who asks."""
+    pack = tmp_path / "study.toml"
+    pack.write_text(STUDY)
+    answer = explained(Doubt("town/a", "university-study", None, "delivered", 0), file, None, str(pack))
+    assert (answer["decision"], answer["rules"]["use"]) == ("permitted", "secondary, on the basis of consent")
+    assert answer["why"].startswith("everybody in it must have agreed")
 
 
 @pytest.mark.parametrize(

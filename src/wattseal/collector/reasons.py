@@ -22,6 +22,7 @@ REASONS: Final = {
     "functional-not-permitted": "A total counts every read once; other weights could pick out one home or one hour.",
     "reading-not-permitted": "Registers are opened as they stood at the end of a billing segment alone: two readings "
     "would tell what was used between them.",
+    "meter-quarantined": "The operators have put a meter aside that the total would count.",
     "window-not-closed": "The day still took reports. A total is opened only when its reports can no longer change.",
     "nobody-reported": "No report of that day or billing cycle is there, so there is nothing to open.",
     "pinned-otherwise": "An earlier total of that day counted some of these homes otherwise: the difference of the two "

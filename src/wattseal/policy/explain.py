@@ -84,6 +84,9 @@ def _noise(question: Question, granted: Granted) -> str:
 def _still_to_come(statement: TotalStatement, roster: Roster, policy: Policy) -> str:
     limits = limits_of(policy, statement.purpose, roster.interval_minutes)
     share = min((limits.share_of(name) for name in question_of(statement, roster).classes), default=NO_SHARE_TEST)
+    agreed = ""
+    if policy.check_purpose(statement.purpose).basis == "consent":
+        agreed = "everybody in it must have agreed that the recipient has it; "
     if share == NO_SHARE_TEST:
-        return "nothing is left to be tested when it is opened but its check values"
-    return f"when it is opened, nobody may turn out to be above {share} % of it, nor of what follows from it"
+        return f"{agreed}nothing is left to be tested when it is opened but its check values"
+    return f"{agreed}when it is opened, nobody may turn out to be above {share} % of it, nor of what follows from it"
