@@ -123,6 +123,13 @@ def test_another_report_of_a_meter() -> None:
         permit(statement(numbers=((0, 1),)), permit(statement()))
 
 
+def test_a_few_late_ones_are_pinned_out_before_they_are_few() -> None:
+    """The supplement to a total: whoever asks hears of the pins, as of a supplement of any size."""
+    granted = permit(statement(members=positions_to_bits(range(18), 20)))
+    with pytest.raises(PinnedOtherwise):
+        permit(statement(members=positions_to_bits((18, 19), 20)), granted)
+
+
 def test_the_set_rules_apply() -> None:
     with pytest.raises(CoverageTooLow):
         permit(statement(members=positions_to_bits(range(17), 20)))

@@ -16,7 +16,7 @@ from wattseal.policy.dominance import Opened, OpenedSets, check_dominance
 from wattseal.policy.limits import BEYOND_ANY_GROUP, Limits, limits_of
 from wattseal.policy.meter_index import MeterIndex, Places
 from wattseal.policy.pack import NO_SHARE_TEST, Policy
-from wattseal.policy.sets import Day, Grant, OfClass, SizeRule, Waived, permit_set
+from wattseal.policy.sets import Day, Grant, OfClass, SizeRule, Waived, check_pins, permit_set
 from wattseal.policy.spending import Noise, Spending
 from wattseal.protocol.errors import GroupTooSmall
 from wattseal.protocol.ids import MeterId
@@ -144,10 +144,11 @@ class Granted:
 
     def permit(self, question: Question, largest_group: int, waived: Sequence[Waived] = ()) -> Self:
         """With the question granted. Raises Refused; what it raises for names no meter."""
+        known = self._knowing([question])
         least = max(map(self.levels.limits(question.under).least_of, question.classes), default=0)
         if 0 < len(question.grant.members) < least:
+            check_pins(known.day, question.grant)  # said first, as by a day
             raise GroupTooSmall(f"the group has fewer than {least} members")
-        known = self._knowing([question])
 
         def permitted(day: Day, number: int, one: Question) -> Day:
             return permit_set(day, one.grant, known._rule(number), largest_group, waived)

@@ -204,6 +204,12 @@ class _Draft:
         return bool(new.any())
 
 
+def check_pins(day: Day, question: Grant) -> None:
+    """Raises PinnedOtherwise. The day's index has the cohort."""
+    if day.contradicts(day.asked(question)):
+        raise PinnedOtherwise("a meter of the cohort was counted otherwise in an earlier statement of that day")
+
+
 def permit_set(day: Day, question: Grant, rule: SizeRule, largest_group: int, waived: Sequence[Waived] = ()) -> Day:
     """The day with the question granted. Raises Refused; what it raises for names no meter."""
     if not question.members:
@@ -211,9 +217,8 @@ def permit_set(day: Day, question: Grant, rule: SizeRule, largest_group: int, wa
     if len(question.members) > largest_group:
         raise GroupTooLarge(f"{len(question.members)} members are more than {largest_group}")
     day = day.knowing(question.active)
+    check_pins(day, question)
     asked = day.asked(question)
-    if day.contradicts(asked):
-        raise PinnedOtherwise("a meter of the cohort was counted otherwise in an earlier statement of that day")
     own = [one.coverage_percent for one in waived if question.active <= one.meters]
     group = _Sizes(np.array([len(question.active)]), np.array([len(question.members)]))
     _check_sizes(group, rule.least_group, "the group")
