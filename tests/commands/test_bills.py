@@ -163,6 +163,14 @@ def test_the_verb(town: Town, tmp_path: Path) -> None:
     assert sorted(path.suffix for path in (tmp_path / "bills").iterdir()) == [".csv", ".html", ".json"]
 
 
+def test_a_bill_of_a_part_is_checked_by_the_meters_reads(town: Town, tmp_path: Path) -> None:
+    directory, words = town.places.directory, (EXCHANGED, f"{CYCLE.first}..{CYCLE.after}")
+    told = wattseal("bill", *words, "--territory", "T", "--out", tmp_path, "--dir", directory, "--json").json
+    assert (told["days"], told["days_of_cycle"], told["cycle_end"]) == (11, 28, EXCHANGE_DATE)
+    file = tmp_path / f"bill-{EXCHANGED}-{CYCLE.first}.json"
+    assert wattseal("check-bill", file, "--territory", "T", "--dir", directory).status == 0
+
+
 def test_meters_that_there_are_not(client: Client) -> None:
     with pytest.raises(UnknownSubject, match="1 of 1 meters were not there"):
         client.bill([MeterId("meter-99999")], CYCLE, TARIFF, customer=COASTAL)
