@@ -243,7 +243,7 @@ def test_a_bill_by_reads_that_were_corrected_since_differs(town: Town, tmp_path:
         ({"meters": ["elsewhere"]}, None, "meter elsewhere is not of this fleet"),
         ({"meters": []}, None, r"bill\.json: meters"),
         ({"charges": [{"charge": "Energy", "amount": "1e3"}]}, None, r"bill\.json: charges\.0\.amount"),
-        ({"cycle_end": "2026-05-20"}, None, "12 days are not 27 to 33"),
+        ({"cycle_end": "2026-05-20", "days_of_cycle": 12}, None, "12 days are not 27 to 33"),
     ],
 )
 def test_bills_that_cannot_be_checked(
