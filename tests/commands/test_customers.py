@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from greenbutton_objects.parse import parse_feed
 
 from tests.commands.shell import Ended, Up, wattseal
@@ -34,6 +35,7 @@ largest_share_percent = 100
 """
 
 
+@pytest.mark.timeout(600)
 def test_a_study_with_consents_and_ones_own_reads(deployment: Path, tmp_path: Path) -> None:
     """Threat C21: what is lacking at one of the three is refused; a customer who says no is heard at once."""
 
