@@ -26,6 +26,7 @@ from tests.keyserver.bill_run import (
     reads_of,
     running,
 )
+from tests.policy.packs import pack_of, purpose_rule
 from tests.policy.rosters import REGION, operator
 from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.keyserver.reconciling import Reconciling
@@ -275,6 +276,18 @@ def test_only_whole_sets_of_what_was_released(
         with pytest.raises(Rejected):
             answered(run, question(bills, [*totals, bills[0].digest()]))
         assert "reconciliation" not in {entry.kind for entry in entries(run.decryptor)}
+
+
+def test_bills_that_rest_on_consent_are_not_added_up(tmp_path: Path) -> None:
+    """Whoever may see some customers' bills learns nothing of whether all of a cohort add up."""
+    study = purpose_rule(4, use="secondary", basis="consent")
+    with running(tmp_path) as run:
+        bills = [billed(run, "m0")]
+        totals = totalled(run, {meter: told(run, meter) for meter in EVERYBODY})
+        run.decryptor.policy = pack_of({"billing": purpose_rule(4), "study": study})
+        assert answered(run, question(bills, totals)).undefined is Undefined.EXCLUDED_IN_TOTALS
+        with pytest.raises(PurposeNotPermitted, match="what customers agreed to"):
+            answered(run, question(bills, totals, purpose="study"))
 
 
 def test_net_bills_are_reconciled_by_channel(tmp_path: Path) -> None:

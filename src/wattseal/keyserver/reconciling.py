@@ -15,7 +15,7 @@ from wattseal.policy.bill_questions import Bills, Registered
 from wattseal.policy.limits import Asker, check_asker, check_bills
 from wattseal.protocol.billing import BillRelease, BillSegment, BillStatement
 from wattseal.protocol.codec import Digest
-from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, UnknownSubject
+from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, PurposeNotPermitted, UnknownSubject
 from wattseal.protocol.ids import Channel, Kind, MeterId, Window
 from wattseal.protocol.reconciliation import (
     ExcludedMeter,
@@ -73,7 +73,8 @@ class Reconciling:
         half, digest = self._half, question.digest()
         with half.one_at_a_time:
             with half.recording(question):
-                check_asker(half.policy, question.purpose, asker)
+                if check_asker(half.policy, question.purpose, asker).basis == "consent":
+                    raise PurposeNotPermitted("what customers agreed to is their bills, not that they are added up")
             known = half.ledger.reconciliation(digest)
             if known is not None:
                 return known
