@@ -94,10 +94,11 @@ class Place(NamedTuple):
     directory: Path
     ordinals: range
     days: int
+    first: Window = DAY
 
     @property
     def windows(self) -> range:
-        return range(DAY, DAY + self.days)
+        return range(self.first, self.first + self.days)
 
     @property
     def settings(self) -> SourceSettings:
@@ -105,7 +106,7 @@ class Place(NamedTuple):
             simulated=len(self.ordinals),
             seed=SEED,
             interval_minutes=INTERVAL_MINUTES,
-            first_day=DAY,
+            first_day=self.first,
             days=self.days,
             first_meter=self.ordinals.start,
         )
@@ -149,9 +150,8 @@ class Run:
     def _enrol(self, region: Place, roster_file: Path) -> None:
         trust = self.places.trust_anchors()
         roster = SignedRoster.from_bytes(roster_file.read_bytes()).opened(trust)
-        request = EnrolmentRequest(
-            region=RegionId(region.name), key_id=1, window=DAY, months=months_of(DAY, region.windows[-1])
-        )
+        months = months_of(region.first, region.windows[-1])
+        request = EnrolmentRequest(region=RegionId(region.name), key_id=1, window=region.first, months=months)
         with ExitStack() as resources:
             state = resources.enter_context(FleetState(region.directory))
             for role in (Role.DECRYPTOR, Role.UNBLINDER):

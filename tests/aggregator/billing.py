@@ -28,8 +28,8 @@ LONG_AFTER = END * 60.0 + 40 * 86_400
 
 
 @asynccontextmanager
-async def opened(directory: Path) -> AsyncIterator[Store]:
-    async with open_store(embedded_url(directory / "store")) as store:
+async def opened(directory: Path, archive: Path | None = None) -> AsyncIterator[Store]:
+    async with open_store(embedded_url(directory / "store"), archive=archive) as store:
         yield store
 
 

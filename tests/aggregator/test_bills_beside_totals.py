@@ -13,6 +13,7 @@ from tests.policy.rosters import REGION, operator
 from tests.protocol.tariff.samples import TOU, peak, tariff
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
+from wattseal.aggregator.folds import Folds
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.store import Store
 from wattseal.aggregator.totals import Totals
@@ -125,7 +126,14 @@ async def ask_total(store: Store, known: Registry, billing: Billing, window: Win
     sealed = bytes(MaskingParameters(DEFAULT_LAYOUTS[15]).ciphertext_bytes)
     await upload(store, known, *(cycle_report(sealed, meter=MeterId(meter), **daily) for meter in FOUR))
     await store.close(REGION, window, known.roster(REGION, window).fingerprint)
-    totals = Totals(store, known, door(known), operator("aggregator"), billing, Days(store, known, Levels(POLICY)))
+    totals = Totals(
+        store,
+        known,
+        Folds(store, known, door(known)),
+        operator("aggregator"),
+        billing,
+        Days(store, known, Levels(POLICY)),
+    )
     return await totals.answer(TotalQuestion(purpose="research", region=REGION, cohort=CohortId("town"), window=window))
 
 

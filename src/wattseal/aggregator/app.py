@@ -18,11 +18,12 @@ from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door, Reason
+from wattseal.aggregator.folds import Folds
 from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.intake import Intake, answer_of
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
-from wattseal.aggregator.windows import Closing
+from wattseal.aggregator.windows import Closing, Folding
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Holder, Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, read_body
@@ -83,8 +84,10 @@ class _Running:
         self.intake = Intake(store, self.door)
         days = Days(store, parts.registry, Levels(parts.policy))
         self.billing = Billing(store, parts.registry, parts.policy, parts.signing_key, parts.clock, days)
-        self.totals = Totals(store, parts.registry, self.door, parts.signing_key, self.billing, days)
+        folds = Folds(store, parts.registry, self.door)
+        self.totals = Totals(store, parts.registry, folds, parts.signing_key, self.billing, days)
         self.archiving = Archiving(store, parts.horizon_days)
+        self.folding = Folding(store, parts.registry, parts.clock, folds)
         self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving)
 
 
@@ -101,13 +104,15 @@ def aggregator_app(parts: Parts) -> FastAPI:
                 yield
                 return
             app.state.running = _Running(parts, store)
-            closer = asyncio.create_task(app.state.running.closing.keep_closing())
+            lasting = (app.state.running.closing.keep_closing, app.state.running.folding.keep_folding)
+            keepers = [asyncio.create_task(keep()) for keep in lasting]
             try:
                 yield
             finally:
-                closer.cancel()
-                with suppress(asyncio.CancelledError):
-                    await closer
+                for keeper in keepers:
+                    keeper.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await keeper
 
     app = FastAPI(title="wattseal aggregator", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     install_problem_handlers(app)

@@ -186,14 +186,21 @@ class Store:
         """Highest accepted number of each meter and its report; cannot change once the window is closed."""
         found: list[tuple[int, bytes] | None] = []
         for batch in _batches(meters, READ_BATCH):
-            fields = [f"{kind}:{channel}:{meter}" for meter in batch]
-            highest = await self._line.read("HMGET", window_key(region, window, "highest"), *fields)
-            numbers = [0 if number is None else int(number) for number in highest]
+            numbers = await self.highest(region, window, kind, channel, batch)
             ids = [ReportId(kind, channel, *named) for named in zip(batch, numbers, strict=True)]
             stored = await self._line.read("MGET", *(report_key(region, window, id_) for id_ in ids))
             bodies = await self._with_large(_folder(region, window), stored)
             found += [None if body is None else (number, body) for number, body in zip(numbers, bodies, strict=True)]
         return await self._or_archived(found, region, window, (Held.ACCEPTED, kind, channel), meters)
+
+    async def highest(self, region: str, window: int, kind: int, channel: int, meters: Sequence[str]) -> list[int]:
+        """The highest accepted number of each meter that has one, of a window that is not archived; else 0."""
+        numbers: list[int] = []
+        for batch in _batches(meters, READ_BATCH):
+            fields = [f"{kind}:{channel}:{meter}" for meter in batch]
+            found = await self._line.read("HMGET", window_key(region, window, "highest"), *fields)
+            numbers += [0 if number is None else int(number) for number in found]
+        return numbers
 
     async def fetch_late(
         self, region: str, window: int, kind: int, channel: int, meters: Sequence[str]

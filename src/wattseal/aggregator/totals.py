@@ -1,5 +1,6 @@
 """Encrypted totals: a statement over the frozen set of a window, its fold, and the aggregator's own ledger of both."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,11 +9,10 @@ from nacl.signing import SigningKey
 
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
-from wattseal.aggregator.door import Door
+from wattseal.aggregator.folds import Fold, Folds
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
-from wattseal.aggregator.sums import flags_of_total
 from wattseal.edge.registry import Registry
 from wattseal.policy.consents import check_consents, of_total
 from wattseal.policy.explain import explain_total
@@ -23,7 +23,7 @@ from wattseal.policy.questions import Capacity, permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
-from wattseal.protocol.report import Report, decode_report
+from wattseal.protocol.report import Header
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.time import window_date
@@ -46,7 +46,7 @@ class Totals:
 
     store: Store
     registry: Registry
-    door: Door
+    folds: Folds
     signing_key: SigningKey
     billing: Billing
     days: Days
@@ -67,11 +67,11 @@ class Totals:
                     self._agreed, TotalStatement.from_bytes(Answer.from_bytes(entry).statement), asker
                 )
                 return entry
-            about, reports = await self._asked(question, given.granted)
+            about, fold = await self._asked(question, given.granted)
             await run_in_threadpool(self._agreed, about.statement, asker)
             after = await run_in_threadpool(permit_total, *about)
             await self.billing.check_total(question, after.day)
-            answer = await run_in_threadpool(self._fold, about.statement, reports)
+            answer = self._answer(about.statement, fold)
             # Another worker may have answered meanwhile: then its answers count first.
             if await self.store.append(log, given.entries, [answer.to_bytes()]):
                 return answer.to_bytes()
@@ -91,16 +91,15 @@ class Totals:
             await self.billing.check_total(question, after.day)
         return explanation
 
-    async def _asked(self, question: TotalQuestion, granted: Granted) -> tuple[_About, list[Report]]:
+    async def _asked(self, question: TotalQuestion, granted: Granted) -> tuple[_About, Fold]:
         roster = await self._frozen_roster(question)
         active = roster.active(question.cohort, question.channel)
         measures = self.registry.measures.in_force(question.region, question.channel, question.window)
-        counted = tuple(meter for meter in active if meter not in measures.quarantined)
-        reports = await self._frozen_reports(question, counted)
-        statement = _statement(question, roster, active, reports)
+        fold = await self._frozen(question, roster, active, measures.quarantined)
+        statement = _statement(question, roster, active, fold.headers)
         key, layout = self.registry.key(statement.key_id), layout_of(statement.layout_id)
         capacity = Capacity(layout.largest_group, layout.largest_read)
-        return _About(statement, roster, key, granted, measures, capacity), list(reports.values())
+        return _About(statement, roster, key, granted, measures, capacity), fold
 
     async def _frozen_roster(self, question: TotalQuestion) -> Roster:
         roster = self.registry.roster(question.region, question.window)
@@ -111,26 +110,30 @@ class Totals:
             raise Contradiction("the window was closed under another roster")
         return roster
 
-    async def _frozen_reports(self, question: TotalQuestion, counted: tuple[MeterId, ...]) -> dict[MeterId, Report]:
-        """Those that came in time. Late ones never join them: they count only if all of the cohort came late."""
+    async def _frozen(
+        self, question: TotalQuestion, roster: Roster, active: tuple[MeterId, ...], quarantined: Collection[MeterId]
+    ) -> Fold:
+        """What came in time. Late reports never join it: they count only if all of the cohort came late."""
+        fold = await self.folds.of(roster, question.cohort, question.channel, question.window)
+        counted = tuple(meter for meter in active if meter not in quarantined)
         place = (question.region, question.window, Kind.DAILY, question.channel.code, counted)
-        for fetch in (self.store.fetch, self.store.fetch_late):
-            found = await fetch(*place)
-            present = {meter: stored[1] for meter, stored in zip(counted, found, strict=True) if stored is not None}
-            if present:
-                return {meter: decode_report(body) for meter, body in present.items()}
-        raise NobodyReported("no member of the cohort has reported")
+        if not fold.headers.keys().isdisjoint(quarantined):
+            fold = await self.folds.made_of(roster, await self.store.fetch(*place))
+        if not fold.headers:
+            fold = await self.folds.made_of(roster, await self.store.fetch_late(*place))
+        if not fold.headers:
+            raise NobodyReported("no member of the cohort has reported")
+        return fold
 
-    def _fold(self, statement: TotalStatement, reports: list[Report]) -> Answer:
-        layout, key = layout_of(statement.layout_id), self.registry.key(statement.key_id)
-        ciphertext = self.door.evaluator(key, statement.layout_id).sum_many([report.ciphertext for report in reports])
-        return Answer.issue(statement, ciphertext, flags_of_total(reports, layout.intervals), self.signing_key)
+    def _answer(self, statement: TotalStatement, fold: Fold) -> Answer:
+        flagged = fold.flagged(layout_of(statement.layout_id).intervals)
+        return Answer.issue(statement, fold.sums[statement.key_id], flagged, self.signing_key)
 
 
 def _statement(
-    question: TotalQuestion, roster: Roster, active: tuple[MeterId, ...], reports: dict[MeterId, Report]
+    question: TotalQuestion, roster: Roster, active: tuple[MeterId, ...], headers: Mapping[MeterId, Header]
 ) -> TotalStatement:
-    positions = {position: reports[meter].header for position, meter in enumerate(active) if meter in reports}
+    positions = {position: headers[meter] for position, meter in enumerate(active) if meter in headers}
     key_ids = {header.key_id for header in positions.values()}
     if len(key_ids) != 1:
         raise Contradiction("the cohort's reports are under several keys")

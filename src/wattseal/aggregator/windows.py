@@ -1,10 +1,11 @@
-"""Closing windows: by command, or by themselves once their grace period is over; and archiving those long past."""
+"""Windows in the course of time: folded while reports come, closed after a grace period or by command, archived."""
 
 import asyncio
 import logging
 from typing import NamedTuple
 
 from wattseal.aggregator.archiving import Archiving
+from wattseal.aggregator.folds import Folds
 from wattseal.aggregator.store import Store, WindowState, WindowStatus
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import Rejected, Unavailable
@@ -13,6 +14,9 @@ from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 60.0
+_FOLD_EVERY_S = 15.0
+_LATELY_DAYS = 7
+"""Older days come from a replay, or are all but closed: they are folded when somebody asks."""
 
 
 class Closing(NamedTuple):
@@ -54,3 +58,30 @@ class Closing(NamedTuple):
             except Unavailable as error:
                 log.warning("closing and archiving windows: %s", error)
             await asyncio.sleep(_LOOK_EVERY_S)
+
+
+class Folding(NamedTuple):
+    """Sums up what has come of days that are over and not closed, so that at the close totals are nearly there."""
+
+    store: Store
+    registry: Registry
+    clock: Clock
+    folds: Folds
+
+    async def fold(self) -> None:
+        """What has come since. Raises StoreUnavailable."""
+        over = self.clock() / SECONDS_PER_DAY - 1
+        for region in sorted({roster.region for roster in self.registry.rosters()}):
+            lately = [Window(n) for n in await self.store.windows(region) if over - _LATELY_DAYS < n <= over]
+            for window in lately:
+                if (await self.store.state(region, window)).status is WindowStatus.open:
+                    await self.folds.prepare(self.registry.roster(region, window), window)
+
+    async def keep_folding(self) -> None:
+        """Again and again until cancelled."""
+        while True:
+            try:
+                await self.fold()
+            except Unavailable as error:
+                log.warning("folding reports ahead: %s", error)
+            await asyncio.sleep(_FOLD_EVERY_S)

@@ -1,0 +1,131 @@
+"""Sums that are made ahead: of each leaf cohort, over the reports that came so far: a close then leaves little to do.
+
+They are caches. The store counts what each window accepted, and nothing that was accepted ever goes or changes: if the
+count is what it was before a cache's reports were read, these are all there are, else what is missing is read first.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fastapi.concurrency import run_in_threadpool
+
+from wattseal.aggregator.door import Door
+from wattseal.aggregator.store import Store
+from wattseal.cryptosystems.interface import Evaluator
+from wattseal.edge.registry import Registry
+from wattseal.protocol.ids import Channel, CohortId, Kind, MeterId, RegionId, Window, within
+from wattseal.protocol.report import Header, decode_report
+from wattseal.protocol.roster import Roster
+
+MOST_DAYS = 64
+"""Each takes some 0.5 kB a meter."""
+
+
+class Fold(NamedTuple):
+    """Reports of some meters: their headers, their sums by key id, and in how many of them each read is flagged."""
+
+    headers: Mapping[MeterId, Header]
+    sums: Mapping[int, bytes]
+    flags: Counter[int]
+
+    def flagged(self, intervals: int) -> tuple[int, ...]:
+        return tuple(self.flags[interval] for interval in range(intervals))
+
+
+NOTHING = Fold({}, {}, Counter())
+
+
+@dataclass
+class _Day:
+    """Of one region, channel and window: the folds of its leaves, once so many reports were accepted."""
+
+    roster_digest: bytes
+    accepted: int = 0
+    leaves: dict[CohortId, Fold] = field(default_factory=dict)
+
+
+class Folds:
+    def __init__(self, store: Store, registry: Registry, door: Door) -> None:
+        self._store, self._registry, self._door = store, registry, door
+        self._days: OrderedDict[tuple[RegionId, Channel, Window], _Day] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def of(self, roster: Roster, cohort: CohortId, channel: Channel, window: Window) -> Fold:
+        """What the cohort's active meters reported by now; of a closed window, all that came in time."""
+        async with self._one_at_a_time:
+            day = await self._up_to_date(roster, channel, window)
+        leaves = [fold for leaf, fold in day.leaves.items() if within(leaf, cohort)]
+        return await run_in_threadpool(self._joined, roster, leaves)
+
+    async def prepare(self, roster: Roster, window: Window) -> None:
+        """Fold what has come of the window since. Raises StoreUnavailable."""
+        for channel in {channel for row in roster.rows for channel in row.channels}:
+            async with self._one_at_a_time:
+                await self._up_to_date(roster, channel, window)
+
+    async def made_of(self, roster: Roster, found: Iterable[tuple[int, bytes] | None]) -> Fold:
+        """Of just these reports, as the store gave them."""
+        bodies = [stored[1] for stored in found if stored is not None]
+        return await run_in_threadpool(self._with, roster, NOTHING, bodies)
+
+    async def _up_to_date(self, roster: Roster, channel: Channel, window: Window) -> _Day:
+        place = (roster.region, channel, window)
+        day = self._days.pop(place, None)
+        if day is None or day.roster_digest != roster.fingerprint:
+            day = _Day(roster.fingerprint)
+        accepted = (await self._store.counts(roster.region, window))["accepted"]
+        if day.accepted != accepted:
+            for leaf, meters in _leaves(roster, channel).items():
+                day.leaves[leaf] = await self._grown(roster, channel, window, day.leaves.get(leaf, NOTHING), meters)
+            day.accepted = accepted
+        self._days[place] = day
+        if len(self._days) > MOST_DAYS:
+            self._days.popitem(last=False)
+        return day
+
+    async def _grown(
+        self, roster: Roster, channel: Channel, window: Window, fold: Fold, meters: Sequence[MeterId]
+    ) -> Fold:
+        """With what came since; anew if a meter has sent a higher number meanwhile."""
+        place = (roster.region, window, Kind.DAILY, channel.code)
+        known = list(fold.headers)
+        if [fold.headers[meter].number for meter in known] != await self._store.highest(*place, known):
+            fold = NOTHING
+        missing = [meter for meter in meters if meter not in fold.headers]
+        found = await self._store.fetch(*place, missing)
+        bodies = [stored[1] for stored in found if stored is not None]
+        return await run_in_threadpool(self._with, roster, fold, bodies) if bodies else fold
+
+    def _with(self, roster: Roster, fold: Fold, bodies: Iterable[bytes]) -> Fold:
+        reports = [decode_report(body) for body in bodies]
+        by_key: dict[int, list[bytes]] = {key: [total] for key, total in fold.sums.items()}
+        for report in reports:
+            by_key.setdefault(report.header.key_id, []).append(report.ciphertext)
+        runs = (run for report in reports for run in report.header.flags)
+        flags = Counter(interval for run in runs for interval in range(run.start, run.start + run.length))
+        headers = {report.header.meter: report.header for report in reports}
+        return Fold({**fold.headers, **headers}, self._sums(roster, by_key), fold.flags + flags)
+
+    def _joined(self, roster: Roster, leaves: Sequence[Fold]) -> Fold:
+        by_key: dict[int, list[bytes]] = {}
+        for key, total in (item for fold in leaves for item in fold.sums.items()):
+            by_key.setdefault(key, []).append(total)
+        headers = {meter: header for fold in leaves for meter, header in fold.headers.items()}
+        return Fold(headers, self._sums(roster, by_key), sum((fold.flags for fold in leaves), Counter()))
+
+    def _sums(self, roster: Roster, by_key: Mapping[int, Sequence[bytes]]) -> dict[int, bytes]:
+        return {key: self._evaluator(roster, key).sum_many(numbers) for key, numbers in by_key.items()}
+
+    def _evaluator(self, roster: Roster, key_id: int) -> Evaluator:
+        return self._door.evaluator(self._registry.key(key_id), roster.layout_id)
+
+
+def _leaves(roster: Roster, channel: Channel) -> dict[CohortId, list[MeterId]]:
+    leaves: dict[CohortId, list[MeterId]] = {}
+    for row in roster.rows:
+        if channel in row.channels:
+            leaves.setdefault(row.cohort, []).append(row.meter)
+    return leaves
