@@ -10,8 +10,6 @@ from wattseal.cryptosystems.paillier.numbers import joined, split
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.slots.layout import SlotLayout
 
-_NO_CIPHERTEXT = [mpz(0)]
-
 
 class PaillierEvaluator:
     """Adds ciphertexts under one public key and of one layout, chunk by chunk."""
@@ -26,12 +24,14 @@ class PaillierEvaluator:
         """See `Evaluator`. Well formed: the length, and every chunk 0 < c < n^2 and coprime to n."""
         refused, product, n, n_squared = set[int](), mpz(1), self._n, self._n_squared
         for i, encoded in enumerate(ciphertexts):
-            chunks = self._split(encoded) if len(encoded) == self._bytes else _NO_CIPHERTEXT
-            if min(chunks) > 0 and max(chunks) < n_squared:
-                for chunk in chunks:
-                    product = product * (chunk % n) % n
-            else:
+            if len(encoded) != self._bytes:
                 refused.add(i)
+                continue
+            for chunk in split(encoded, self._chunk_bytes):
+                if 0 < chunk < n_squared:
+                    product = product * (chunk % n) % n
+                else:
+                    refused.add(i)
         # One gcd for the whole batch; each its own only if somebody cheats.
         if gmpy2.gcd(product, n) != 1:
             well_formed = ((i, encoded) for i, encoded in enumerate(ciphertexts) if i not in refused)
