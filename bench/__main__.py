@@ -1,6 +1,7 @@
 """`python -m bench [MODULE ...]`: runs every measurement, or those that are named.
 
-Those that take long have arguments of their own: `python -m bench.million`, `python -m bench.bill_run`.
+Those that take long, or cores for themselves, have arguments of their own: `python -m bench.million`, `bench.bill_run`,
+`bench.ingest`, `bench.release`.
 """
 
 import importlib
@@ -9,7 +10,7 @@ import sys
 
 import bench
 
-_BY_THEMSELVES = ("bill_run", "million")
+_BY_THEMSELVES = ("bill_run", "ingest", "million", "release")
 
 
 def main(names: list[str]) -> int:

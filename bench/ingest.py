@@ -74,10 +74,9 @@ class Town(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m bench.ingest")
     parser.add_argument("--quick", action="store_true", help="10 seconds instead of 60")
-    arguments = parser.parse_args() if __name__ == "__main__" else parser.parse_args([])
-    found = measure(10.0 if arguments.quick or __name__ != "__main__" else 60.0)
+    found = measure(10.0 if parser.parse_args().quick else 60.0)
     print(
         f"{found.reports:,} new reports in {found.wall_s:.1f} s: {found.a_second:,.0f} a second, "
         f"{found.a_second * READS_A_REPORT:,.0f} reads a second"

@@ -37,7 +37,7 @@ class Released(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.release")
     parser.add_argument("--meters", type=int, default=METERS)
-    meters = parser.parse_args().meters if __name__ == "__main__" else METERS
+    meters = parser.parse_args().meters
     for name, (wall, processor) in measure(meters).items():
         print(f"{meters:,} meters, {name}: released {wall:.2f} s after the close, processor {processor:.2f} s")
 
