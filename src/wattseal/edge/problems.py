@@ -25,7 +25,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 def problem_response(error: WattsealError) -> JSONResponse:
     PROBLEMS.labels(error.slug).inc()
-    headers = {"Retry-After": "1"} if error.status in (429, 503) else None
+    headers = {"Retry-After": "1"} if error.status == 503 else None
     return JSONResponse(problem(error), error.status, headers, MEDIA_TYPE)
 
 

@@ -156,7 +156,7 @@ class RankExhausted(Refused):
 
 
 class BudgetExhausted(Refused):
-    slug, status = "budget-exhausted", 429
+    slug = "budget-exhausted"
 
 
 class ShareTooLarge(Refused):
