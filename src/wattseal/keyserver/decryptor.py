@@ -98,7 +98,7 @@ class DecryptorService:
         item = statement.item(members)
         self._check_attempts(item)
         digest = statement.digest()
-        half.intend(statement, request.answer.statement, consents)
+        half.intend(statement, request.answer.statement, permitted, consents)
         check_key = half.vault.root(statement.key_id).check_key(statement.region, month_of(statement.window))
         return _Admitted(digest, permitted, item, check_key, asker.name)
 

@@ -194,11 +194,21 @@ class Half:
         found = check_consents(self.policy, statement, asker, wanted, self.registry.consents)
         return [consent.fingerprint for consent in found]
 
-    def intend(self, statement: TotalStatement, encoded: bytes, consents: Iterable[Digest]) -> None:
-        """Write the intent of what is permitted, with the waivers that it may rest on."""
+    def intend(
+        self, statement: TotalStatement, encoded: bytes, permitted: Permitted, consents: Iterable[Digest]
+    ) -> None:
+        """Write the intent of what is permitted, with the waivers that it may rest on and what its noise costs."""
         waivers = [waiver.fingerprint for waiver in self._measures(statement).waivers_of(statement.cohort)]
         place = (statement.channel, statement.window)
-        self.ledger.intend(statement.digest(), encoded, *place, statement.purpose, waivers=waivers, consents=consents)
+        self.ledger.intend(
+            statement.digest(),
+            encoded,
+            *place,
+            statement.purpose,
+            waivers=waivers,
+            consents=consents,
+            noise=permitted.noise,
+        )
 
     def _measures(self, statement: TotalStatement) -> Measures:
         return self.registry.measures.in_force(statement.region, statement.channel, statement.window)

@@ -17,6 +17,7 @@ from wattseal.protocol.errors import Rejected, UnknownSubject, UsageError
 from wattseal.protocol.ids import Channel, RegionId, Window
 from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, PeriodAct, link
 from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion
+from wattseal.protocol.release import ReleaseNoise
 from wattseal.protocol.resets import ItemReset
 from wattseal.protocol.time import MINUTES_PER_DAY, Clock, system_clock
 
@@ -140,13 +141,18 @@ class Ledger:
         *,
         waivers: Iterable[bytes] = (),
         consents: Iterable[bytes] = (),
+        noise: ReleaseNoise | None = None,
     ) -> None:
-        """Once per statement; again the same changes nothing. It may rest on waivers and consents of these digests."""
+        """Once per statement; again the same changes nothing. It may rest on waivers and consents of these digests.
+
+        `noise` is what the release will say of it, its budget included.
+        """
         with self._transaction():
             if self.is_intended(digest):
                 return
             body: dict[str, object] = {"statement": to_base64(statement), "purpose": purpose}
             body |= _resting({"waivers": waivers, "consents": consents})
+            body |= {} if noise is None else {"noise": noise.model_dump()}
             counter = self._append(EntryKind.INTENT, body)
             self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
             self._checkpoint()

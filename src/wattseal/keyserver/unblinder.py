@@ -33,7 +33,7 @@ class UnblinderService:
             with half.recording(statement):
                 consents = half.asked_by(statement, holder.asker)
                 permitted = half.permit(statement)
-            half.intend(statement, request.approval.statement, consents)
+            half.intend(statement, request.approval.statement, permitted, consents)
             grant = PadGrant(
                 statement_digest=digest,
                 policy=half.policy.fingerprint,

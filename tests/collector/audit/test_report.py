@@ -12,12 +12,13 @@ from tests.policy.rosters import TRUST
 from wattseal.collector.audit.customers import Customers
 from wattseal.collector.audit.mine import who_asked
 from wattseal.collector.audit.page import annual_page
-from wattseal.collector.audit.report import Annual, Purpose, Recipient, Rule, annual
+from wattseal.collector.audit.report import Annual, Budget, Purpose, Recipient, Rule, annual
 from wattseal.collector.audit.sources import LedgerFile
 from wattseal.collector.audit.verify import Audited, audit
 from wattseal.keyserver.ledger import About
 from wattseal.protocol.errors import Refused, UnknownSubject, UsageError
 from wattseal.protocol.ids import Channel, CohortId, Role, Window
+from wattseal.protocol.release import ReleaseNoise
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalStatement, positions_to_bits
 from wattseal.protocol.time import MINUTES_PER_DAY, year_of
@@ -28,6 +29,7 @@ ROSTERS = (
     homes(effective=MOVED, m1={"account": "new tenant", "tenure_since": MOVED}),
 )
 YEAR = year_of(END * 60)
+NOISE = ReleaseNoise(sigma=9, rho_millionths=100, spent_rho_millionths=100, budget_rho_millionths=500)
 
 
 @pytest.fixture
@@ -63,7 +65,8 @@ def _released(run: Run, roster: Roster, window: Window) -> None:
         members=positions_to_bits(range(5), len(meters)),
     )
     digest = statement.digest()
-    half.ledger.intend(digest, statement.to_bytes(), statement.channel, window, "research")
+    noise = NOISE if window == FIRST else NOISE.model_copy(update={"spent_rho_millionths": 300})
+    half.ledger.intend(digest, statement.to_bytes(), statement.channel, window, "research", noise=noise)
     heads = (half.head().to_bytes(), run.unblinder.head().to_bytes())
     half.ledger.finish(digest, digest, statement.channel, window, b"release", b"opened", heads, recipient="planner")
     if window == FIRST:
@@ -85,6 +88,7 @@ def test_a_year(ledger: Path) -> None:
     )
     assert told.rules == (Rule("purpose-not-permitted", refusals=16, statements=1),)
     assert (told.meters, told.accounts) == (5, 6)
+    assert told.budgets == (Budget("research", 2, most_spent_rho_millionths=300, budget_rho_millionths=500),)
     assert told.recipients == (
         Recipient("collector", 1, (PURPOSE,)),
         Recipient("planner", 2, ("research",)),
@@ -98,6 +102,7 @@ def test_another_year_is_empty(ledger: Path) -> None:
     page = annual_page(told).decode()
     assert "Nothing was asked." in page
     assert "Nothing was refused." in page
+    assert "No total with noise was granted." in page
 
 
 def test_the_page_says_it_all_and_escapes_it(ledger: Path) -> None:
@@ -106,7 +111,15 @@ def test_the_page_says_it_all_and_escapes_it(ledger: Path) -> None:
     for word in ("purpose-not-permitted", "research", PURPOSE, told.head[:16], "tells of the same releases"):
         assert word in page
     hostile = Annual(
-        **{**told.to_json(), "findings": ("<script>",), "purposes": (), "rules": (), "keys": (), "recipients": ()}
+        **{
+            **told.to_json(),
+            "findings": ("<script>",),
+            "purposes": (),
+            "rules": (),
+            "keys": (),
+            "recipients": (),
+            "budgets": (),
+        }
     )
     assert "&lt;script&gt;" in annual_page(hostile).decode()
     assert json.loads(json.dumps(told.to_json()))["meters"] == 5

@@ -11,6 +11,7 @@ from wattseal.protocol.codec import Bytes, Count, first_fault
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Purpose
 from wattseal.protocol.ledger import Entry, EntryKind
+from wattseal.protocol.release import ReleaseNoise
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
 
@@ -32,6 +33,7 @@ B = TypeVar("B", bound=_Body)
 class _IntentBody(_Body):
     kind: str = "total"
     purpose: Purpose
+    noise: ReleaseNoise | None = None
 
 
 class _Bytes(BaseModel):
@@ -62,6 +64,7 @@ class Intent(NamedTuple):
     at: int
     purpose: str
     statement: Statement
+    noise: ReleaseNoise | None
 
 
 class Refused(NamedTuple):
@@ -155,4 +158,4 @@ def _intent(entry: Entry) -> Intent:
     body = _IntentBody.model_validate_json(entry.body)
     data = _Bytes.model_validate({"data": body.statement}).data
     kind = BillStatement if body.kind == "bills" else TotalStatement
-    return Intent(entry.counter, body.at, body.purpose, kind.from_bytes(data))
+    return Intent(entry.counter, body.at, body.purpose, kind.from_bytes(data), body.noise)

@@ -15,7 +15,12 @@ def annual_page(annual: Annual) -> bytes:
     template = Template(resources.files("wattseal.collector.audit").joinpath("annual.html").read_text("utf-8"))
     words = {"title": f"What was asked of household reads in {annual.year}", "role": annual.role}
     parts = {"facts": _facts(annual), "verified": _verified(annual), "purposes": _purposes(annual)}
-    parts |= {"rules": _rules(annual), "keys": _keys(annual), "recipients": _recipients(annual)}
+    parts |= {
+        "rules": _rules(annual),
+        "keys": _keys(annual),
+        "recipients": _recipients(annual),
+        "budgets": _budgets(annual),
+    }
     page = template.substitute(
         {name: html.escape(text) for name, text in words.items()},
         **{name: to_html(pieces) for name, pieces in parts.items()},
@@ -65,6 +70,16 @@ def _recipients(annual: Annual) -> list[Element]:
     rows = ((one.recipient, ", ".join(one.purposes), f"{one.releases:,}") for one in annual.recipients)
     head = ("recipient", "purposes", "releases")
     return [table(head, rows, numbers=(2,))] if annual.recipients else [element("p", "Nobody.")]
+
+
+def _budgets(annual: Annual) -> list[Element]:
+    head = ("purpose", "noisy totals", "most spent of a customer's day, millionths of rho", "of")
+    rows = (
+        (one.purpose, f"{one.noisy_totals:,}", f"{one.most_spent_rho_millionths:,}", f"{one.budget_rho_millionths:,}")
+        for one in annual.budgets
+    )
+    none = [element("p", "No total with noise was granted.")]
+    return [table(head, rows, numbers=range(1, 4))] if annual.budgets else none
 
 
 def _rules(annual: Annual) -> list[Element]:

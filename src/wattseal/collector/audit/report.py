@@ -9,6 +9,7 @@ from wattseal.collector.audit.book import Book, Refused
 from wattseal.collector.audit.customers import Customers, Opened, opened_in
 from wattseal.collector.audit.verify import Audited
 from wattseal.protocol.billing import BillStatement
+from wattseal.protocol.release import ReleaseNoise
 from wattseal.protocol.time import utc_of, year_of
 
 
@@ -43,6 +44,19 @@ class Recipient:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """Noisy totals of one purpose: how many were granted, and what the dearest customer's day has spent, of how much.
+
+    In millionths of rho; a day's noisy totals for other purposes are in it.
+    """
+
+    purpose: str
+    noisy_totals: int
+    most_spent_rho_millionths: int
+    budget_rho_millionths: int
+
+
+@dataclass(frozen=True)
 class Keys:
     """What became of a key period, and when."""
 
@@ -65,6 +79,7 @@ class Annual:
     purposes: tuple[Purpose, ...]
     rules: tuple[Rule, ...]
     recipients: tuple[Recipient, ...]
+    budgets: tuple[Budget, ...]
     keys: tuple[Keys, ...]
     meters: int
     accounts: int
@@ -88,6 +103,7 @@ def annual(audited: Audited, customers: Customers, year: int, *, compared: bool)
         purposes=tuple(_purposes(audited.book, customers, opened, year)),
         rules=tuple(_rules(audited.book.refusals, year)),
         recipients=tuple(_recipients(audited.book, year)),
+        budgets=tuple(_budgets(audited.book, year)),
         keys=tuple(
             Keys(one.period, one.act, utc_of(one.at)) for one in audited.book.periods if year_of(one.at) == year
         ),
@@ -116,6 +132,20 @@ def _recipients(book: Book, year: int) -> Iterator[Recipient]:
             given.setdefault(handed.recipient, []).append(book.intents[handed.statement].purpose)
     for recipient, purposes in sorted(given.items()):
         yield Recipient(recipient, len(purposes), tuple(sorted(set(purposes))))
+
+
+def _budgets(book: Book, year: int) -> Iterator[Budget]:
+    granted: dict[str, list[ReleaseNoise]] = {}
+    for intent in book.intents.values():
+        if intent.noise is not None and year_of(intent.at) == year:
+            granted.setdefault(intent.purpose, []).append(intent.noise)
+    for purpose, noise in sorted(granted.items()):
+        spent, budget = (max(values) for values in zip(*map(_spent, noise), strict=True))
+        yield Budget(purpose, len(noise), spent, budget)
+
+
+def _spent(noise: ReleaseNoise) -> tuple[int, int]:
+    return noise.spent_rho_millionths, noise.budget_rho_millionths
 
 
 def _rules(refusals: Iterable[Refused], year: int) -> list[Rule]:
