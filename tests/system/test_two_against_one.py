@@ -109,8 +109,19 @@ def test_decryptor_and_unblinder_get_no_ciphertext_outside_the_rules(town: Town,
 def assert_no_report_in(readable: dict[str, str], day: Day) -> None:
     assert {"get /v1/regions", "post /v1/totals"} <= readable.keys()
     forbidden = {route for route, answer in readable.items() if answer == "forbidden"}
-    closing = "post /v1/regions/{region}/windows/{date}/close"
-    assert forbidden == {"post /v1/keys", "post /v1/rosters", "post /v1/tariffs", "post /v1/reports", closing}
+    documents = (
+        "keys",
+        "rosters",
+        "tariffs",
+        "charge-lists",
+        "waivers",
+        "quarantines",
+        "consents",
+        "consent-revocations",
+    )
+    operators = {f"post /v1/{name}" for name in documents} | {"get /v1/consents"}
+    operators |= {f"post /v1/regions/{{region}}/windows/{{date}}/{act}" for act in ("close", "archive")}
+    assert forbidden == operators | {"post /v1/reports", "post /v1/bills", "post /v1/billing-routes"}
     everything = "".join(readable.values())
     for body in day.bodies.values():
         ciphertext = ciphertext_of(body)

@@ -3,7 +3,7 @@
 import json
 
 from tests.system.attackers.loot import Loot, Opening, open_loot, tell
-from tests.system.forging import meters_of, outcome
+from tests.system.forging import PURPOSE, meters_of, outcome
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Use
 from wattseal.edge.client import RoleClient
@@ -29,7 +29,13 @@ def main() -> None:
 
 def _question(loot: Loot, cohort: str, place: int = 0, **more: object) -> bytes:
     window = loot.windows[place]
-    fields = {"region": loot.roster.region, "cohort": cohort, "channel": "delivered", "window": window}
+    fields = {
+        "purpose": PURPOSE,
+        "region": loot.roster.region,
+        "cohort": cohort,
+        "channel": "delivered",
+        "window": window,
+    }
     return canonical_json({**fields, **more})
 
 
