@@ -35,9 +35,15 @@ TESTS = {
     "policy/dominance.py": ("policy/test_dominance.py", "policy/test_levels.py", "policy/test_naive.py"),
     "policy/bills.py": ("policy/test_bills.py",),
     "policy/bill_questions.py": ("policy/test_bill_edges.py", "policy/test_bill_questions.py", "policy/test_mixed.py"),
-    "policy/bill_atoms.py": ("policy/test_mixed.py",),
+    "policy/bill_atoms.py": ("policy/test_bill_edges.py", "policy/test_mixed.py"),
     "policy/shares.py": ("policy/test_shares.py", "policy/test_bills.py"),
-    "keyserver/ledger.py": ("keyserver/test_ledger.py", "keyserver/test_ledger_views.py", "keyserver/test_days.py"),
+    "keyserver/ledger.py": (
+        "keyserver/test_ledger.py",
+        "keyserver/test_ledger_views.py",
+        "keyserver/test_days.py",
+        "keyserver/test_periods.py",
+        "keyserver/test_resets.py",
+    ),
 }
 """Of each module, the tests that are to see its faults, the quick ones first."""
 _LOADED_BEFORE = ("fastapi", "hypothesis.strategies", "numpy", "wattseal.protocol.tariff.toml_file")

@@ -122,6 +122,20 @@ class TestOtherCohortsOnOtherDays:
         assert groups_of(days) == {NORTH, SOUTH, EAST, SOUTH | EAST, NORTH | EAST}
         assert groups_of(days[:HALF]) == {NORTH, SOUTH | EAST}
 
+    def test_two_cuts_across_each_other_leave_four_parts(self) -> None:
+        one, two, three, four = (meters([number]) for number in range(4))
+        by_row, by_column = frozenset({one | two, three | four}), frozenset({one | three, two | four})
+        found = groups_of([DayAtoms(by_row, by_row), DayAtoms(by_column, by_column)])
+        assert found == by_row | by_column | {one, two, three, four}
+
+    def test_days_alike_share_their_atoms(self) -> None:
+        """They are large, and compared for each bill."""
+        party = self.party()
+        first, second = (party.seen(party.days[day]) for day in (0, 1))
+        shared = second.sharing([first])
+        assert shared == second
+        assert {id(atom) for atoms in shared for atom in atoms} <= {id(atom) for atoms in first for atom in atoms}
+
     def test_six_days_of_one_home_would_follow_from_what_each_days_atoms_permit(self) -> None:
         party = self.party(of_each_day)
         party.ask_bills([*BESIDE, (TARGET, SPIKE)])
