@@ -138,6 +138,36 @@ class TestCheckpoints:
         assert ledger.checkpoints(0, 10) == [b"first"]
 
 
+class TestRecipients:
+    def test_each_further_one_is_recorded_once(self, ledger: Ledger) -> None:
+        ledger.finish(b"a", FIRST, Channel.DELIVERED, Window(1), b"release", b"", (), recipient="first")
+        ledger.finish_bills(b"b", [], [], b"bills", (), b"", recipient="first")
+        for digest in (b"a", b"b"):
+            for recipient in ("first", "second", "second"):
+                ledger.hand_out(digest, recipient)
+        told = [(body["statement"], body["recipient"]) for body in bodies(ledger, EntryKind.RECIPIENT)]
+        assert told == [(b"a".hex(), "second"), (b"b".hex(), "second")]
+
+
+class TestPeriods:
+    def test_what_was_opened_of_its_windows_is_erased_and_no_more(self, ledger: Ledger) -> None:
+        ledger.sign_with(lambda counter, *_: f"{counter}".encode())
+        for day in range(4):
+            name = bytes([day])
+            ledger.finish(name, FIRST, Channel.DELIVERED, Window(day), b"release", b"opened", ())
+            cycle = (day * 1_440, (day + 1) * 1_440)
+            ledger.intend_bills(b"bill" + name, b"", WEST, cycle, "billing")
+            ledger.finish_bills(b"bill" + name, [], [], b"bills", (), b"exact")
+        for _ in range(2):
+            ledger.destroy_period(7, range(1, 3))
+        left = [ledger.release(bytes([day])) for day in range(4)]
+        assert left == [b"release", None, None, b"release"]
+        assert [ledger.exact_bills(b"bill" + bytes([day])) for day in range(4)] == [b"exact", None, None, b"exact"]
+        assert [len(ledger.opened_of(Channel.DELIVERED, Window(day))) for day in range(4)] == [1, 0, 0, 1]
+        assert [body["act"] for body in bodies(ledger, EntryKind.PERIOD)] == ["destroyed"]
+        assert ledger.checkpoints(ledger.head[0], 1) == [str(ledger.head[0]).encode()]
+
+
 def test_a_closed_ledger_takes_nothing(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         pass
