@@ -192,6 +192,11 @@ class Run:
                 table = client.total("town", window_date(Window(window)).isoformat(), region=region.name)
             assert table["meters"].to_list() == [len(region.ordinals)] * self.layout.intervals
 
+    def archive(self, region: Place, operator: RoleClient) -> None:
+        with self.costs.phase("archive"):
+            for window in region.windows:
+                operator.post(f"/v1/regions/{region.name}/windows/{window_date(Window(window))}/archive", b"")
+
 
 def measure(meters: int, suite: Suite, console: Console) -> float:
     """Everything of one fleet, printed; processor time in us of a meter's day from simulation to release."""
@@ -216,6 +221,7 @@ def measure(meters: int, suite: Suite, console: Console) -> float:
             run.send(region, sealer, aggregator)
             run.close(region, operator)
             run.release(region, client)
+            run.archive(region, operator)
             if region is run.regions[0]:
                 costs.forget(_WORK)
     report(meters, run.regions[-1].days, costs, console)
