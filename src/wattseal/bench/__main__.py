@@ -1,6 +1,7 @@
 """`wattseal bench`, a process of its own: it imports what no role may import together."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from wattseal.edge.command import run as run_command
 
+_WIDE = 132
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -34,8 +36,10 @@ def bench(
     if as_json:
         typer.echo(json.dumps(result.as_dict()))
     else:
+        # Written to a file or a pipe, rows are not to be cut as for a small screen.
+        console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
         for table in tables(result):
-            Console().print(table, "", sep="\n", highlight=False)
+            console.print(table, "", sep="\n", highlight=False)
     if out is not None:
         errors.print(*(f"wrote {file}" for file in write_files(result, out)), sep="\n", highlight=False)
     if worse := regressions(result, recorded):

@@ -19,7 +19,7 @@ def tables(result: BenchResult) -> Iterator[Table | str]:
     yield _bills(result)
     yield _ratios(result)
     assumed = Assumptions()
-    yield _table(*rows_of_needs(result, assumed), "on paper")
+    yield _table(*rows_of_needs(result, assumed), "on paper: arithmetic and signatures, without HTTP and store")
     yield _table(*rows_of_bill_needs(result, assumed), "bills, on paper")
     yield "assumed: " + "; ".join(assumed.in_words())
 
@@ -84,7 +84,7 @@ def _ratios(result: BenchResult) -> Table:
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for position, name in enumerate(head):
-        table.add_column(name, justify="right" if position else "left", no_wrap=not position)
+        table.add_column(name, justify="right" if position else "left", no_wrap=not position, overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table
