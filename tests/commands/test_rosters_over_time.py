@@ -68,12 +68,12 @@ def test_a_roster_for_each_day_of_a_change(done: Done) -> None:
     changed = {point: history for point, history in tenures(rosters).items() if len(history) > 1}
     assert changed == {
         "sp-meter-00007": (
-            ("meter-00007", "ac-meter-00007", FIRST, FIRST),
-            ("meter-00007.2", "ac-meter-00007", EXCHANGED, None),
+            ("meter-00007", "ac-meter-00007", FIRST, FIRST, FIRST),
+            ("meter-00007.2", "ac-meter-00007", EXCHANGED, None, FIRST),
         ),
         "sp-meter-00021": (
-            ("meter-00021", "ac-meter-00021", FIRST, EXCHANGED),
-            ("meter-00021", "ac-meter-00021.2", MOVED, None),
+            ("meter-00021", "ac-meter-00021", FIRST, EXCHANGED, FIRST),
+            ("meter-00021", "ac-meter-00021.2", MOVED, None, MOVED),
         ),
     }
 

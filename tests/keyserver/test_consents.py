@@ -14,7 +14,7 @@ from tests.policy.packs import pack_of, purpose_rule
 from tests.policy.rosters import REGION
 from wattseal.protocol.consent import Consent, ConsentRevocation, SignedConsent, SignedRevocation
 from wattseal.protocol.errors import ConsentMissing
-from wattseal.protocol.ids import MeterId, Role, Window
+from wattseal.protocol.ids import HalfRole, MeterId, Role, Window
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.time import MINUTES_PER_DAY
 
@@ -133,6 +133,30 @@ def test_the_next_occupants_data_is_not_covered(tmp_path: Path) -> None:
         assert run.release(former) == run.expected(former)
         with pytest.raises(ConsentMissing):
             run.release(run.statement(run.segment("m1", minutes=(cut, END)), purpose=SHARED))
+
+
+@pytest.mark.parametrize("role", [Role.DECRYPTOR, Role.UNBLINDER])
+def test_a_roster_that_comes_after_the_move_leaves_the_next_occupants_days_theirs(
+    tmp_path: Path, role: HalfRole
+) -> None:
+    """Between the move and the roster the row in force is still the former tenant's: their consent opens nothing."""
+    from tests.keyserver.test_bill_memory import total
+
+    moved, told = Window(FIRST_DAY + 10), Window(FIRST_DAY + 25)
+    later = signing_homes(told, m1={"account": "the next", "tenure_since": moved})
+    with running(tmp_path, rosters=[signing_homes(), later]) as run:
+        agree(run, *map(consent, KEYS))
+        half = half_of(run, role)
+        part = run.segment("m1", minutes=(moved * MINUTES_PER_DAY, (told - 1) * MINUTES_PER_DAY))
+        day = total(run, *KEYS, window=moved + 5).model_copy(update={"purpose": SHARED})
+        for statement in (day, run.statement(part, purpose=SHARED)):
+            with pytest.raises(ConsentMissing, match=r"1 of"):
+                half.asked_by(statement, bill_run.ASKER)
+        agree(run, consent("m1", account="the next", tenure_since=moved, first=moved))
+        for statement in (day, run.statement(part, purpose=SHARED)):
+            assert half.asked_by(statement, bill_run.ASKER)
+        before = day.model_copy(update={"window": Window(moved - 1)})
+        assert len(half.asked_by(before, bill_run.ASKER)) == 4
 
 
 def test_a_total_of_consenting_homes(run: Run) -> None:

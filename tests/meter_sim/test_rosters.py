@@ -87,12 +87,12 @@ def test_each_change_is_in_the_roster_of_its_day(state: FleetState) -> None:
         check_succession(before, after, 2)
     found = tenures(rosters)
     assert found["sp-a"] == (
-        ("a", "ac-a", FIRST, FIRST),
-        ("a.2", "ac-a", FIRST + 1, FIRST + 2),
-        ("a.2", "ac-a.2", FIRST + 3, FIRST + 4),
-        ("a.3", "ac-a.2", FIRST + 5, None),
+        ("a", "ac-a", FIRST, FIRST, FIRST),
+        ("a.2", "ac-a", FIRST + 1, FIRST + 2, FIRST),
+        ("a.2", "ac-a.2", FIRST + 3, FIRST + 4, FIRST + 3),
+        ("a.3", "ac-a.2", FIRST + 5, None, FIRST + 3),
     )
-    assert found["sp-b"] == (("b", "ac-b", FIRST, FIRST + 4), ("b.2", "ac-b.2", FIRST + 5, None))
+    assert found["sp-b"] == (("b", "ac-b", FIRST, FIRST + 4, FIRST), ("b.2", "ac-b.2", FIRST + 5, None, FIRST + 5))
     assert [len(history) for history in found.values()] == [4, 2, 1]
 
 

@@ -21,7 +21,7 @@ def at_home(meter: str, account: str, installed: int, tenure_since: int, **chang
 
 
 def history(*rosters: Roster) -> list[tuple[str, str, int, int | None]]:
-    return [(meter, account, first, last) for meter, account, first, last in tenures(rosters)[HOME]]
+    return [(meter, account, first, last) for meter, account, first, last, _ in tenures(rosters)[HOME]]
 
 
 def since(effective: int, *rows: RosterRow) -> Roster:
@@ -40,6 +40,11 @@ def test_an_exchange_and_a_move_cut_at_their_own_dates() -> None:
     exchanged = since(30, at_home("m2", "a1", 25, 15))
     moved = since(40, at_home("m2", "a2", 25, 40))
     assert history(FIRST, exchanged, moved) == [("m1", "a1", 15, 24), ("m2", "a1", 25, 39), ("m2", "a2", 40, None)]
+
+
+def test_an_exchange_leaves_the_account_its_tenure() -> None:
+    later = since(30, at_home("m2", "a2", 25, 28))
+    assert [tenure.since for tenure in tenures([FIRST, later])[HOME]] == [15, 15, 28]
 
 
 def test_both_in_one_roster_are_two_cuts_or_one() -> None:

@@ -79,7 +79,8 @@ class Totals:
     def _agreed(self, statement: TotalStatement, asker: Asker) -> None:
         """Raises ConsentMissing."""
         policy, roster = self.days.levels.policy, self.registry.roster_named(statement.roster_digest)
-        check_consents(policy, statement, asker, of_total(statement, roster), self.registry.consents)
+        rosters = [other for other in self.registry.rosters() if other.region == statement.region]
+        check_consents(policy, statement, asker, of_total(statement, roster, rosters), self.registry.consents)
 
     async def explain(self, question: TotalQuestion) -> dict[str, object]:
         """Which rule would decide, by what is known here; nothing is answered or recorded. Raises as `answer`."""

@@ -186,10 +186,10 @@ class Half:
         """Digests of the consents that a release to them rests on. Raises PurposeNotPermitted or ConsentMissing."""
         if check_asker(self.policy, statement.purpose, asker).basis != "consent":
             return []
+        rosters = [roster for roster in self.registry.rosters() if roster.region == statement.region]
         if isinstance(statement, TotalStatement):
-            wanted = of_total(statement, self.registry.roster_named(statement.roster_digest))
+            wanted = of_total(statement, self.registry.roster_named(statement.roster_digest), rosters)
         else:
-            rosters = [roster for roster in self.registry.rosters() if roster.region == statement.region]
             wanted = of_bills(statement, rosters)
         found = check_consents(self.policy, statement, asker, wanted, self.registry.consents)
         return [consent.fingerprint for consent in found]

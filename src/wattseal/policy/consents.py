@@ -1,26 +1,35 @@
 """Whether customers agreed: what a secondary purpose that rests on consent needs of each meter it is about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from wattseal.policy.limits import Asker
 from wattseal.policy.pack import Policy
+from wattseal.policy.tenures import Tenure, tenures
 from wattseal.protocol.billing import BillStatement
+from wattseal.protocol.codec import Named
 from wattseal.protocol.consent import Consent
 from wattseal.protocol.errors import ConsentMissing
 from wattseal.protocol.ids import MeterId, RegionId, Window
-from wattseal.protocol.roster import Roster, RosterRow
+from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import MINUTES_PER_DAY
 
+_REGIONS_KEPT = 8
+
 
 class Wanted(NamedTuple):
-    """Reads that a statement is about: of one meter, on these days, under the rows that the roster has for it then."""
+    """Reads that a statement is about: of one meter, on these days, and the tenures that it was of then.
+
+    Tenures, not the rows in force: a roster may come later than the move that it tells of.
+    """
 
     meter: MeterId
     first: Window
     last: Window
-    rows: Sequence[RosterRow]
+    tenures: Sequence[Tenure]
 
 
 class Consents(Protocol):
@@ -30,28 +39,34 @@ class Consents(Protocol):
         """Given for this meter."""
 
 
-def of_total(statement: TotalStatement, roster: Roster) -> list[Wanted]:
-    """Raises MalformedMessage or UnknownSubject for members that the roster does not have."""
-    day = statement.window
-    return [Wanted(meter, day, day, [roster.by_meter[meter]]) for meter in statement.members_in(roster)]
+def of_total(statement: TotalStatement, roster: Roster, rosters: Sequence[Roster]) -> Iterator[Wanted]:
+    """`rosters` are all of the region: a later one than the statement's may tell who lived there on its day.
+
+    Raises MalformedMessage or UnknownSubject for members that the roster does not have.
+    """
+    for meter in statement.members_in(roster):
+        yield _wanted(meter, statement.window, statement.window, rosters)
 
 
-def of_bills(statement: BillStatement, rosters: Sequence[Roster]) -> list[Wanted]:
-    """`rosters` are all of the region, in order of time; a meter that none of them has then is of no tenure."""
-    return [
-        Wanted(segment.meter, first, last, list(_rows(segment.meter, first, last, rosters)))
-        for segment in statement.segments
-        for first, last in [(Window(segment.start // MINUTES_PER_DAY), Window((segment.end - 1) // MINUTES_PER_DAY))]
-    ]
+def of_bills(statement: BillStatement, rosters: Sequence[Roster]) -> Iterator[Wanted]:
+    """`rosters` are all of the region; a meter that none of them has then is of no tenure."""
+    for segment in statement.segments:
+        first, last = Window(segment.start // MINUTES_PER_DAY), Window((segment.end - 1) // MINUTES_PER_DAY)
+        yield _wanted(segment.meter, first, last, rosters)
 
 
-def _rows(meter: MeterId, first: Window, last: Window, rosters: Sequence[Roster]) -> Iterable[RosterRow]:
-    """Of each roster that says something of the days; rows may tell of a tenure before they are in force."""
-    begun = [roster for roster in rosters if roster.effective <= first][-1:]
-    within = [roster for roster in rosters if first < roster.effective <= last]
-    for roster in (*begun, *within):
-        if meter in roster.by_meter:
-            yield roster.by_meter[meter]
+def _wanted(meter: MeterId, first: Window, last: Window, rosters: Sequence[Roster]) -> Wanted:
+    known = _by_meter(tuple(Named(roster.fingerprint, roster) for roster in rosters)).get(meter, ())
+    within = [one for one in known if one.first <= last and (one.last is None or first <= one.last)]
+    return Wanted(meter, first, last, within)
+
+
+@lru_cache(maxsize=_REGIONS_KEPT)
+def _by_meter(rosters: Sequence[Named[Roster]]) -> dict[MeterId, list[Tenure]]:
+    found: dict[MeterId, list[Tenure]] = {}
+    for tenure in chain.from_iterable(tenures(roster.value for roster in rosters).values()):
+        found.setdefault(tenure.meter, []).append(tenure)
+    return found
 
 
 def check_consents(
@@ -75,6 +90,11 @@ def _consent(
 ) -> Consent | None:
     for consent in known.of(statement.region, wanted.meter):
         meant = (consent.recipient, consent.purpose) == (asker.name, statement.purpose)
-        if meant and consent.covers(wanted.first, wanted.last) and wanted.rows and all(map(consent.is_of, wanted.rows)):
+        theirs = bool(wanted.tenures) and all(_is_of(consent, tenure) for tenure in wanted.tenures)
+        if meant and theirs and consent.covers(wanted.first, wanted.last):
             return consent
     return None
+
+
+def _is_of(consent: Consent, tenure: Tenure) -> bool:
+    return (tenure.meter, tenure.account, tenure.since) == (consent.meter, consent.account, consent.tenure_since)

@@ -8,12 +8,16 @@ from wattseal.protocol.roster import Roster, RosterRow
 
 
 class Tenure(NamedTuple):
-    """One account behind one installation of a meter, from window `first` through `last`; None: it has not ended."""
+    """One account behind one installation of a meter, from window `first` through `last`; None: it has not ended.
+
+    `since` is what the rows call the beginning of the account's tenure, which outlasts an exchange of the meter.
+    """
 
     meter: MeterId
     account: str
     first: Window
     last: Window | None
+    since: Window
 
 
 def tenures(rosters: Iterable[Roster]) -> dict[str, tuple[Tenure, ...]]:
@@ -45,7 +49,7 @@ def _continue(history: list[Tenure], row: RosterRow) -> None:
         return
     earliest = max((tenure.last + 1 for tenure in history if tenure.last is not None), default=0)
     first = Window(max(row.installed, row.tenure_since, earliest))
-    history.append(Tenure(row.meter, row.account, first, None))
+    history.append(Tenure(row.meter, row.account, first, None, row.tenure_since))
 
 
 def _cut(history: list[Tenure], row: RosterRow) -> None:
@@ -54,5 +58,6 @@ def _cut(history: list[Tenure], row: RosterRow) -> None:
         if cut > known.first:
             _end(history, cut)
             meter = row.meter if cut >= row.installed else known.meter
-            account = row.account if cut >= row.tenure_since else known.account
-            history.append(Tenure(meter, account, cut, None))
+            of_row = cut >= row.tenure_since
+            account, since = (row.account, row.tenure_since) if of_row else (known.account, known.since)
+            history.append(Tenure(meter, account, cut, None, since))
