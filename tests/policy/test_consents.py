@@ -152,3 +152,11 @@ def test_a_former_occupant_who_returns_gives_another_consent() -> None:
     with pytest.raises(ConsentMissing):
         of_day(back, FORMER, NEXT, rosters=rosters)
     assert of_day(back, FORMER, consent("A", back), rosters=rosters) == [consent("A", back)]
+
+
+def test_what_is_of_nobody_rests_on_no_consent() -> None:
+    statement = total(BEGUN)
+    wanted = of_total(statement, FIRST, ROSTERS)
+    assert agreed(statement, wanted, FORMER) == [FORMER]
+    with pytest.raises(ConsentMissing):
+        agreed(statement, wanted, FORMER)

@@ -80,7 +80,8 @@ def check_consents(
         return []
     found = [(one, _consent(statement, asker, one, known)) for one in wanted]
     lacking = sum(consent is None for _, consent in found)
-    if lacking:
+    # What is about nobody rests on nobody's consent; an iterable that was used before says the same.
+    if lacking or not found:
         raise ConsentMissing(f"{lacking} of {len(found)} have not agreed that {asker.name} has this for that purpose")
     return [consent for _, consent in found if consent is not None]
 
