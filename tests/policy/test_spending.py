@@ -12,8 +12,9 @@ from tests.policy.trees import Meters, grant, meters
 from wattseal.policy.levels import Granted, Levels, Question, Under
 from wattseal.policy.meter_index import NO_METERS
 from wattseal.policy.pack import Zcdp
+from wattseal.policy.questions import noise_of
 from wattseal.policy.spending import Noise, Spending
-from wattseal.protocol.errors import BudgetExhausted, PinnedOtherwise, Refused
+from wattseal.protocol.errors import BudgetExhausted, FunctionalNotPermitted, PinnedOtherwise, Refused
 from wattseal.protocol.roster import Interval
 
 NOISE = Noise(sigma=1_000, rho_millionths=200, budget_rho_millionths=500)
@@ -30,8 +31,9 @@ TOWN = meters(range(60))
 NORTH, SOUTH = meters(range(30)), meters(range(30, 60))
 
 
-def asked(active: Meters, purpose: str) -> Question:
-    return Question(grant(active, sorted(active)), Under(purpose, 15), {"residential": active})
+def asked(active: Meters, purpose: str, levels: Levels = LEVELS) -> Question:
+    stated = noise_of(levels, purpose, 15)
+    return Question(grant(active, sorted(active)), Under(purpose, 15), {"residential": active}, stated)
 
 
 def granted(*questions: tuple[Meters, str]) -> Granted:
@@ -92,6 +94,37 @@ def test_what_a_ledger_tells_is_what_was_permitted() -> None:
         assert read.spent_millionths(asked(active, "study")) == permitted.spent_millionths(asked(active, "study"))
     with pytest.raises(PinnedOtherwise):
         read.permit(asked(TOWN, "planning"), 16_384)
+
+
+class TestPacksThatChange:
+    """What was granted stays what it was: its ledger entry says so, not the pack of the day."""
+
+    def later(self, **study: object) -> Granted:
+        """What a party reads back of a noisy total of the town, once another pack is in force."""
+        purposes = {name: rule for name, rule in PACK.purposes.items() if name != "study"}
+        if study:
+            changed = purpose_rule(use="secondary", basis="noise", functionals=("totals",), noise=Zcdp(**study))  # type: ignore[arg-type]
+            purposes |= {"study": changed, "survey": changed}
+        return Granted.none(Levels(pack_of(purposes)), NO_METERS).after(asked(TOWN, "study"))
+
+    def test_a_lost_purpose_leaves_its_totals_noisy(self) -> None:
+        with pytest.raises(PinnedOtherwise):
+            self.later().permit(asked(TOWN, "planning"), 16_384)
+
+    def test_a_cheaper_noise_is_a_new_draw_on_what_was_spent(self) -> None:
+        cheaper = {**RULE.model_dump(), "rho_millionths": 100, "budget_rho_millionths": 250}
+        known = self.later(**cheaper)
+        assert known.spent_millionths(asked(TOWN, "study")) == 200
+        again = asked(TOWN, "survey", known.levels)
+        with pytest.raises(BudgetExhausted):
+            known.permit(again, 16_384)
+
+    def test_a_statement_of_other_noise_than_the_packs_is_refused(self) -> None:
+        for noise in (None, NOISE.stated):
+            with pytest.raises(FunctionalNotPermitted, match="noise"):
+                granted().permit(asked(TOWN, "study")._replace(noise=noise), 16_384)
+        with pytest.raises(FunctionalNotPermitted, match="noise"):
+            granted().permit(asked(TOWN, "planning")._replace(noise=NOISE.stated), 16_384)
 
 
 def test_another_scale_is_another_draw() -> None:

@@ -39,7 +39,7 @@ from wattseal.protocol.report import Header, seal_report
 from wattseal.protocol.resets import ItemReset, SignedItemReset
 from wattseal.protocol.roster import Roster, RosterRow, SignedRoster, Unit
 from wattseal.protocol.signing import Envelope
-from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
+from wattseal.protocol.statement import Answer, StatedNoise, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.trust import TrustAnchors
@@ -302,6 +302,7 @@ ONE_OF_EACH = (
     SignedWaiver.issue(waiver(), signing_key("utility")),
     quarantine(),
     SignedQuarantine.issue(quarantine(), signing_key("utility")),
+    StatedNoise(sigma=300, rho_millionths=10),
     ReleaseNoise(sigma=300, rho_millionths=10, spent_rho_millionths=20, budget_rho_millionths=1_000),
     item_reset(),
     SignedItemReset.issue(item_reset(), signing_key("utility")),

@@ -219,6 +219,7 @@ STATEMENT: Json = {
     "members": text64(b"\x03"),
     "numbers": [[1, 2]],
     "functional": "ones",
+    "noise": None,
 }
 FOREIGN: Json = {**STATEMENT, "functional": "Café \U0001f50c"}
 NOTICE: Json = {

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,8 @@ from wattseal.protocol.time import Clock, parse_window, window_date
 
 UPLOAD_LIMIT = 8 << 20
 REPORTS = Metric("wattseal_reports", "Reports by what became of them", ["status"])
+
+_ASK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
             try:
                 yield
             finally:
-                for keeper in keepers:
-                    keeper.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await keeper
+                await _ended(keepers)
 
     app = FastAPI(title="wattseal aggregator", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     install_problem_handlers(app)
@@ -150,6 +149,14 @@ def _upload(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
         return Response(answer_of(statuses), media_type=JSON)
 
     return upload
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: a store call that is cancelled may fail instead, and its task go on."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=_ASK_AGAIN_S)
 
 
 def _word(status: PutStatus | Reason) -> str:

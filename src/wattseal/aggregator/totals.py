@@ -19,13 +19,13 @@ from wattseal.policy.explain import explain_total
 from wattseal.policy.levels import Granted
 from wattseal.policy.limits import NOBODY, Asker
 from wattseal.policy.measures import Measures
-from wattseal.policy.questions import Capacity, permit_total
+from wattseal.policy.questions import Capacity, noise_of, permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Header
 from wattseal.protocol.roster import Roster
-from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
+from wattseal.protocol.statement import Answer, StatedNoise, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.time import window_date
 
 
@@ -97,7 +97,8 @@ class Totals:
         active = roster.active(question.cohort, question.channel)
         measures = self.registry.measures.in_force(question.region, question.channel, question.window)
         fold = await self._frozen(question, roster, active, measures.quarantined)
-        statement = _statement(question, roster, active, fold.headers)
+        noise = noise_of(granted.levels, question.purpose, roster.interval_minutes)
+        statement = _statement(question, roster, active, fold.headers, noise)
         key, layout = self.registry.key(statement.key_id), layout_of(statement.layout_id)
         capacity = Capacity(layout.largest_group, layout.largest_read)
         return _About(statement, roster, key, granted, measures, capacity), fold
@@ -132,7 +133,11 @@ class Totals:
 
 
 def _statement(
-    question: TotalQuestion, roster: Roster, active: tuple[MeterId, ...], headers: Mapping[MeterId, Header]
+    question: TotalQuestion,
+    roster: Roster,
+    active: tuple[MeterId, ...],
+    headers: Mapping[MeterId, Header],
+    noise: StatedNoise | None,
 ) -> TotalStatement:
     positions = {position: headers[meter] for position, meter in enumerate(active) if meter in headers}
     key_ids = {header.key_id for header in positions.values()}
@@ -150,4 +155,5 @@ def _statement(
         roster_digest=roster.fingerprint,
         members=positions_to_bits(positions, len(active)),
         numbers=tuple((position, header.number) for position, header in positions.items() if header.number),
+        noise=noise,
     )

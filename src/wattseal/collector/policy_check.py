@@ -17,7 +17,7 @@ from wattseal.policy.measures import NO_MEASURES
 from wattseal.policy.meter_index import NO_METERS
 from wattseal.policy.pack import NO_SHARE_TEST, Policy, Zcdp, named_policy
 from wattseal.policy.privacy import DELTA, MICRO, epsilon_of
-from wattseal.policy.questions import Capacity, question_of
+from wattseal.policy.questions import Capacity, noise_of, question_of
 from wattseal.policy.weaknesses import weaknesses
 from wattseal.protocol.codec import first_fault
 from wattseal.protocol.errors import Rejected, UsageError
@@ -107,7 +107,7 @@ def _sizes(policy: Policy) -> Iterator[dict[str, str | int]]:
 def explained(doubt: Doubt, roster_file: Path, asked_file: Path | None, policy: str | None) -> dict[str, Any]:
     """As `explain_total`, for a total of everybody but `missing` meters. Raises UsageError."""
     levels, roster = Levels(named_policy(policy)), _roster(roster_file)
-    statement = _statement(doubt, roster)
+    statement = _statement(doubt, roster, levels)
     key = KeyNotice(
         key_id=1, suite=roster.suite, public_key=b"", first_window=statement.window, last_window=statement.window
     )
@@ -158,7 +158,7 @@ def _roster(path: Path) -> Roster:
         raise UsageError(f"{path}: {error}") from None
 
 
-def _statement(doubt: Doubt, roster: Roster) -> TotalStatement:
+def _statement(doubt: Doubt, roster: Roster, levels: Levels) -> TotalStatement:
     """The aggregator's, if that many of the cohort's first meters had not reported. Raises UsageError."""
     with _named_options():
         window = roster.effective if doubt.day is None else parse_window(doubt.day)
@@ -177,6 +177,7 @@ def _statement(doubt: Doubt, roster: Roster) -> TotalStatement:
             layout_id=roster.layout_id,
             roster_digest=roster.fingerprint,
             members=positions_to_bits(range(min(doubt.missing, count), count), count),
+            noise=noise_of(levels, doubt.purpose, roster.interval_minutes),
         )
 
 

@@ -18,9 +18,10 @@ from wattseal.policy.meter_index import MeterIndex, Places
 from wattseal.policy.pack import NO_SHARE_TEST, Policy
 from wattseal.policy.sets import Day, Grant, OfClass, SizeRule, Waived, check_pins, permit_set
 from wattseal.policy.spending import Noise, Spending
-from wattseal.protocol.errors import GroupTooSmall
+from wattseal.protocol.errors import FunctionalNotPermitted, GroupTooSmall
 from wattseal.protocol.ids import MeterId
 from wattseal.protocol.roster import CustomerClass, Interval
+from wattseal.protocol.statement import StatedNoise
 
 _CLASSES: tuple[CustomerClass, ...] = get_args(CustomerClass)
 _INTERVALS: tuple[Interval, ...] = get_args(Interval)
@@ -36,11 +37,15 @@ class Under(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A statement as the rules see it; `classes` says which of its active meters are of which class."""
+    """A statement as the rules see it; `classes` says which of its active meters are of which class.
+
+    `noise` is what the statement says, whatever the pack asks for by now; None: it is exact.
+    """
 
     grant: Grant
     under: Under
     classes: Mapping[CustomerClass, frozenset[MeterId]]
+    noise: StatedNoise | None = None
 
 
 class OpenedUnder(NamedTuple):
@@ -83,7 +88,7 @@ class Levels:
         return self._limits.get(under) or limits_of(self.policy, *under)
 
     def noise(self, under: Under) -> Noise | None:
-        """None: exact, or of a purpose that the pack has lost."""
+        """What the pack asks for; None: exact totals."""
         rule = self.policy.purposes.get(under.purpose)
         return None if rule is None or rule.noise == "none" else Noise.of(rule.noise, under.interval)
 
@@ -139,7 +144,8 @@ class Granted:
         known = self._changed(questions, lambda day, _, question: day.after(question.grant))
         spending = known._spending
         for question in questions:
-            spending = spending.after(known._members(question), self.levels.noise(question.under))
+            granted = None if question.noise is None else Noise.granted(question.noise)
+            spending = spending.after(known._members(question), granted)
         return replace(known, _spending=spending)
 
     def permit(self, question: Question, largest_group: int, waived: Sequence[Waived] = ()) -> Self:
@@ -150,10 +156,14 @@ class Granted:
             check_pins(known.day, question.grant)  # said first, as by a day
             raise GroupTooSmall(f"the group has fewer than {least} members")
 
+        noise = self.levels.noise(question.under)
+        if question.noise != (None if noise is None else noise.stated):
+            raise FunctionalNotPermitted("the statement's noise is not what the policy asks for")
+
         def permitted(day: Day, number: int, one: Question) -> Day:
             return permit_set(day, one.grant, known._rule(number), largest_group, waived)
 
-        spending = known._spending.permit(known._members(question), self.levels.noise(question.under))
+        spending = known._spending.permit(known._members(question), noise)
         return replace(known._changed([question], permitted), _spending=spending)
 
     def spent_millionths(self, question: Question) -> int:

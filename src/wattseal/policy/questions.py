@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wattseal.policy.levels import Granted, Question, Under
+from wattseal.policy.levels import Granted, Levels, Question, Under
 from wattseal.policy.limits import check_classes, check_clip, check_totals
 from wattseal.policy.measures import Measures
 from wattseal.policy.sets import Grant, Waived
 from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, MeterQuarantined
 from wattseal.protocol.keys import KeyNotice
-from wattseal.protocol.roster import Roster
-from wattseal.protocol.statement import ALL_ONES, TotalStatement
+from wattseal.protocol.roster import Interval, Roster
+from wattseal.protocol.statement import ALL_ONES, StatedNoise, TotalStatement
 
 
 class Capacity(NamedTuple):
@@ -24,7 +24,13 @@ def question_of(statement: TotalStatement, roster: Roster) -> Question:
     """The statement as the rules see it. Raises MalformedMessage or UnknownSubject."""
     active = frozenset(roster.active(statement.cohort, statement.channel))
     under = Under(statement.purpose, roster.interval_minutes)
-    return Question(Grant(active, statement.members_in(roster)), under, roster.by_class(active))
+    return Question(Grant(active, statement.members_in(roster)), under, roster.by_class(active), statement.noise)
+
+
+def noise_of(levels: Levels, purpose: str, interval: Interval) -> StatedNoise | None:
+    """What a statement for the purpose says of its noise."""
+    noise = levels.noise(Under(purpose, interval))
+    return None if noise is None else noise.stated
 
 
 def permit_total(

@@ -17,17 +17,30 @@ from wattseal.policy.pack import Zcdp
 from wattseal.policy.privacy import sensitivity, sigma_for
 from wattseal.protocol.errors import BudgetExhausted, PinnedOtherwise
 from wattseal.protocol.roster import Interval
+from wattseal.protocol.statement import StatedNoise
 from wattseal.protocol.time import MINUTES_PER_DAY
 
 _EXACT = -1
 
 
 class Noise(NamedTuple):
-    """Of one release: the standard deviation that each half draws with, and what that costs each member's day."""
+    """Of one release: the standard deviation that each half draws with, and what that costs each member's day.
+
+    The budget is that of the pack in force; of what was granted before, it does not matter.
+    """
 
     sigma: int
     rho_millionths: int
     budget_rho_millionths: int
+
+    @property
+    def stated(self) -> StatedNoise:
+        return StatedNoise(sigma=self.sigma, rho_millionths=self.rho_millionths)
+
+    @classmethod
+    def granted(cls, stated: StatedNoise) -> Self:
+        """As a statement tells it."""
+        return cls(stated.sigma, stated.rho_millionths, 0)
 
     @classmethod
     def of(cls, rule: Zcdp, interval: Interval) -> Self:

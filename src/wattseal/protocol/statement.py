@@ -40,10 +40,18 @@ class TotalQuestion(Message):
     window: WindowField
 
 
+class StatedNoise(Message):
+    """What noise a total gets: the standard deviation of each half's part, and what it costs a member's day."""
+
+    sigma: Annotated[int, Field(ge=1, lt=1 << 40)]
+    rho_millionths: Annotated[int, Field(ge=1, lt=1 << 40)]
+
+
 class TotalStatement(Message):
     """The members whose reads are summed, each at its frozen number, and under which key, layout and roster.
 
-    The purpose is part of what is asked: every role judges by it, and none can be told another.
+    The purpose is part of what is asked, and so is the noise: every role judges by them, none can be told others, and
+    what was granted stays what it was when a pack changes.
     """
 
     version: Literal[1] = 1
@@ -60,6 +68,7 @@ class TotalStatement(Message):
     members: Annotated[Bytes, Field(max_length=MAX_METERS // 8)]
     numbers: Annotated[Many[tuple[Position, NumberField]], Field(max_length=MAX_METERS)] = ()
     functional: Annotated[str, Field(max_length=64)] = ALL_ONES
+    noise: StatedNoise | None = None
 
     def members_in(self, roster: Roster) -> dict[MeterId, int]:
         """Members in sorted order, each with the number of its report. Raises MalformedMessage, UnknownSubject."""
