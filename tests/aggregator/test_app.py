@@ -15,7 +15,7 @@ from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.store import embedded_url
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Scope, Tokens
-from wattseal.policy.pack import trial_policy
+from wattseal.policy.pack import Policy, trial_policy
 from wattseal.protocol.billing import BillAnswer, BillQuestion, local_day
 from wattseal.protocol.billing_route import RouteMeters, RouteQuestion
 from wattseal.protocol.codec import to_base64
@@ -33,7 +33,9 @@ QUESTION = BillQuestion(
     after=local_day(MAY.after),
     meters=(MeterId("m0"),),
 )
+POLICY = trial_policy()
 _ABOUT = ("purpose", "region", "tariff", "mode", "timezone", "first", "after")
+ROUTE = RouteQuestion(**{name: value for name, value in QUESTION if name in _ABOUT}, cohort=CohortId("town"))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def served(directory: Path) -> AsyncIterator[dict[Scope, httpx.AsyncClient]]:
+async def served(directory: Path, policy: Policy = POLICY) -> AsyncIterator[dict[Scope, httpx.AsyncClient]]:
     """A client for each scope."""
     tokens = Tokens.create(directory / "tokens.json")
     parts = Parts(
@@ -52,7 +54,7 @@ async def served(directory: Path) -> AsyncIterator[dict[Scope, httpx.AsyncClient
         allow_loss=False,
         registry=registry(directory / "registry"),
         tokens=Tokens.load(directory / "tokens.json"),
-        policy=trial_policy(),
+        policy=policy,
         signing_key=operator("aggregator"),
         clock=lambda: END * 60.0,
         grace_hours=None,
@@ -105,16 +107,34 @@ async def test_which_tariffs_are_registered(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_names_on_a_route_are_for_whoever_bills_it(tmp_path: Path) -> None:
-    asked = RouteQuestion(**{name: value for name, value in QUESTION if name in _ABOUT}, cohort=CohortId("town"))
     async with served(tmp_path) as clients:
-        told = await clients[Scope.BILLING].post("/v1/billing-routes", content=asked.to_bytes())
+        told = await clients[Scope.BILLING].post("/v1/billing-routes", content=ROUTE.to_bytes())
         others = [
-            (await clients[scope].post("/v1/billing-routes", content=asked.to_bytes())).status_code
+            (await clients[scope].post("/v1/billing-routes", content=ROUTE.to_bytes())).status_code
             for scope in Scope
             if scope is not Scope.BILLING
         ]
     assert [one.meter for one in RouteMeters.parse(told.content).meters] == [f"m{i}" for i in range(6)]
     assert set(others) == {403}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("change", "answers"),
+    [
+        ({"recipients": ("A University",)}, [(403, "purpose-not-permitted")] * 2),
+        ({"questions_per_token_day": 1}, [(200, ""), (429, "budget-spent")]),
+    ],
+)
+async def test_a_route_is_asked_about_as_bills_are(
+    tmp_path: Path, change: dict[str, object], answers: list[tuple[int, str]]
+) -> None:
+    """By the purpose's recipients alone, and as often as its rule says."""
+    rule = POLICY.purposes["billing"].model_copy(update=change)
+    policy = POLICY.model_copy(update={"purposes": {**POLICY.purposes, "billing": rule}})
+    async with served(tmp_path, policy) as clients:
+        told = [await clients[Scope.BILLING].post("/v1/billing-routes", content=ROUTE.to_bytes()) for _ in range(2)]
+    assert [(one.status_code, one.json().get("type", "").rpartition(":")[2]) for one in told] == answers
 
 
 @pytest.mark.anyio

@@ -213,6 +213,14 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
         async with turn(holder, question.purpose):
             return Response(await _running(app).billing.answer(question, holder.asker), media_type=JSON)
 
+    @app.post("/v1/billing-routes")
+    async def route(request: Request) -> Response:
+        """Who is on a billing route, and whether their reports are there. Body: RouteQuestion; answer: RouteMeters."""
+        holder = parts.tokens.require_bearer(request, Scope.BILLING)
+        question = RouteQuestion.parse(await read_body(request, JSON_LIMIT))
+        async with turn(holder, question.purpose):
+            return Response((await _running(app).billing.route(question)).to_bytes(), media_type=JSON)
+
     _listing_routes(app, parts)
 
 
@@ -225,12 +233,6 @@ def _listing_routes(app: FastAPI, parts: Parts) -> None:
         """Show the heads that a collector knows, and learn the latest that anybody has shown. Body: SeenHeads."""
         shown = SeenHeads.parse(await read_body(request, JSON_LIMIT))
         return Response((await run_in_threadpool(parts.heads.note, shown)).to_bytes(), media_type=JSON)
-
-    @app.post("/v1/billing-routes", dependencies=scoped(parts.tokens, Scope.BILLING))
-    async def route(request: Request) -> Response:
-        """Who is on a billing route, and whether their reports are there. Body: RouteQuestion; answer: RouteMeters."""
-        question = RouteQuestion.parse(await read_body(request, JSON_LIMIT))
-        return Response((await _running(app).billing.route(question)).to_bytes(), media_type=JSON)
 
     @app.get("/v1/tariffs", dependencies=anyone)
     async def tariffs() -> Response:
