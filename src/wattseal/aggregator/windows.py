@@ -57,6 +57,9 @@ class Closing(NamedTuple):
                 await self.archiving.archive_due(self._regions(), self.clock())
             except Unavailable as error:
                 log.warning("closing and archiving windows: %s", error)
+            except Exception:
+                # A full disk, a file that another worker tidied away: else no window would ever close again.
+                log.exception("closing and archiving windows")
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
