@@ -60,8 +60,10 @@ def test_made_anew_the_old_ones_are_void(path: Path) -> None:
 @pytest.mark.parametrize("change", ["", "x", " ", "é"])
 def test_a_token_that_is_not_known(path: Path, change: str) -> None:
     token = Tokens.create(path)[Scope.FLEET]
+    # One token in 64 begins with the letter that is to stand in its first one's place.
+    other = ("y" if change == token[0] else change) + token[1:]
     with pytest.raises(Unauthorized) as error:
-        Tokens.load(path).require(change + token[1:], Scope.FLEET)
+        Tokens.load(path).require(other, Scope.FLEET)
     assert token[1:] not in error.value.detail
 
 
