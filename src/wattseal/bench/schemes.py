@@ -32,7 +32,6 @@ from wattseal.cryptosystems.masking.encryptor import MaskingEncryptor
 from wattseal.cryptosystems.masking.evaluator import MaskingEvaluator
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.masking.unblinder import MaskingUnblinder
-from wattseal.cryptosystems.pads.label import Label, check_key_id
 from wattseal.cryptosystems.paillier.decryptor import PaillierDecryptor
 from wattseal.cryptosystems.paillier.encryptor import PaillierEncryptor
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
@@ -41,6 +40,7 @@ from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.paillier.unblinder import PaillierUnblinder
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.symmetric import MODULUS_IDS
+from wattseal.meter_sim.sealing import label_of
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Suite
 from wattseal.protocol.ids import Kind as ReportKind
 from wattseal.protocol.report import Header, Report, decode_report, seal_report
@@ -114,7 +114,7 @@ class Fleet:
         check_key = _secret()
         self.keys = [MeterKeys(_secret(), _secret(), check_key) for _ in range(meters)]
         self.headers = [_header(suite, number) for number in range(meters)]
-        self.labels = [_label(header, modulus_id, check_key) for header in self.headers]
+        self.labels = [label_of(header, modulus_id, check_key) for header in self.headers]
 
     def signed(self, contents: Sequence[bytes]) -> list[bytes]:
         sealed = zip(self.headers, contents, self.identities, strict=True)
@@ -225,22 +225,6 @@ def _header(suite: int, number: int) -> Header:
         start=_START,
         end=_END,
         number=0,
-    )
-
-
-def _label(header: Header, modulus_id: bytes, check_key: Secret) -> Label:
-    return Label(
-        suite=header.suite,
-        modulus_id=modulus_id,
-        region=header.region,
-        meter=header.meter,
-        kind=header.kind,
-        channel=header.channel.code,
-        start=header.start,
-        end=header.end,
-        key_id=header.key_id,
-        number=header.number,
-        check_key_id=check_key_id(check_key),
     )
 
 

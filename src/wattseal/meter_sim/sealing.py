@@ -150,7 +150,7 @@ def _end_with_parent() -> None:
 def _seal(part: Unsealed, modulus_id: bytes) -> list[bytes]:
     assert _encryptor is not None  # noqa: S101 - the initializer ran
     keys = [MeterKeys(Secret(key.pad_key), Secret(key.tag_key), Secret(key.check_key)) for key in part.keys]
-    labels = [_label(header, modulus_id, key.check_key) for header, key in zip(part.headers, keys, strict=True)]
+    labels = [label_of(header, modulus_id, key.check_key) for header, key in zip(part.headers, keys, strict=True)]
     ciphertexts = _encryptor.encrypt(part.reads, labels, keys)
     return [
         seal_report(header, ciphertext, SigningKey(key.identity))
@@ -158,7 +158,8 @@ def _seal(part: Unsealed, modulus_id: bytes) -> list[bytes]:
     ]
 
 
-def _label(header: Header, modulus_id: bytes, check_key: Secret) -> Label:
+def label_of(header: Header, modulus_id: bytes, check_key: Secret) -> Label:
+    """Of a daily report."""
     return Label(
         suite=header.suite,
         modulus_id=modulus_id,
