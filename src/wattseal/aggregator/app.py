@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.intake import Intake, answer_of
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
-from wattseal.aggregator.windows import Closing, Folding
+from wattseal.aggregator.windows import Closing, Folding, ended
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Holder, Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, read_body
@@ -54,8 +54,6 @@ from wattseal.protocol.time import Clock, parse_window, window_date
 
 UPLOAD_LIMIT = 8 << 20
 REPORTS = Metric("wattseal_reports", "Reports by what became of them", ["status"])
-
-_ASK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
             try:
                 yield
             finally:
-                await _ended(keepers)
+                await ended(keepers)
 
     app = FastAPI(title="wattseal aggregator", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     install_problem_handlers(app)
@@ -149,14 +147,6 @@ def _upload(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
         return Response(answer_of(statuses), media_type=JSON)
 
     return upload
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until they have ended: a store call that is cancelled may fail instead, and its task go on."""
-    while running := [task for task in tasks if not task.done()]:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running, timeout=_ASK_AGAIN_S)
 
 
 def _word(status: PutStatus | Reason) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from wattseal.aggregator.archiving import Archiving
@@ -15,6 +16,7 @@ from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 60.0
 _FOLD_EVERY_S = 15.0
+_ASK_AGAIN_S = 0.2
 _LATELY_DAYS = 7
 """Older days come from a replay, or are all but closed: they are folded when somebody asks."""
 
@@ -51,16 +53,11 @@ class Closing(NamedTuple):
 
     async def keep_closing(self) -> None:
         """Look again and again until cancelled."""
-        while True:
-            try:
-                await self.close_due()
-                await self.archiving.archive_due(self._regions(), self.clock())
-            except Unavailable as error:
-                log.warning("closing and archiving windows: %s", error)
-            except Exception:
-                # A full disk, a file that another worker tidied away: else no window would ever close again.
-                log.exception("closing and archiving windows")
-            await asyncio.sleep(_LOOK_EVERY_S)
+        await keep_doing(self._close_and_archive, _LOOK_EVERY_S, "closing and archiving windows")
+
+    async def _close_and_archive(self) -> None:
+        await self.close_due()
+        await self.archiving.archive_due(self._regions(), self.clock())
 
 
 class Folding(NamedTuple):
@@ -82,9 +79,25 @@ class Folding(NamedTuple):
 
     async def keep_folding(self) -> None:
         """Again and again until cancelled."""
-        while True:
-            try:
-                await self.fold()
-            except Unavailable as error:
-                log.warning("folding reports ahead: %s", error)
-            await asyncio.sleep(_FOLD_EVERY_S)
+        await keep_doing(self.fold, _FOLD_EVERY_S, "folding reports ahead")
+
+
+async def keep_doing(act: Callable[[], Awaitable[None]], every_s: float, what: str) -> None:
+    """Until cancelled; what goes wrong is logged, and tried again."""
+    while True:
+        try:
+            await act()
+        except Unavailable as error:
+            log.warning("%s: %s", what, error)
+        except Exception:
+            # A full disk, a file that another worker tidied away: else no window would ever close again.
+            log.exception("%s", what)
+        await asyncio.sleep(every_s)
+
+
+async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: a store call that is cancelled may fail instead, and its task go on."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=_ASK_AGAIN_S)
