@@ -64,10 +64,12 @@ def serve(
     store: StoreUrl = None,
     allow_loss: AllowLoss = False,
     policy: Annotated[str | None, typer.Option(help="Policy pack: a name or a .toml file; trial if absent.")] = None,
-    host: str = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
-    tls_certificate: Path | None = None,
-    tls_key: Path | None = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file; without it the address must be a loopback one.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
     grace_hours: Annotated[float, typer.Option(min=0, help="How long after its end a window takes reports.")] = 36.0,
     replay: Annotated[
         bool, typer.Option(help="Take windows and rosters of any age; close by command only. For old data.")

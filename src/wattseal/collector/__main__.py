@@ -155,9 +155,9 @@ def fleet(
     directory: Directory = DEFAULT_DIR,
     meters: Annotated[int, typer.Option(min=1, help="Simulated meters.")] = 1000,
     first_date: Annotated[str, typer.Option(help="First simulated day.")] = "2026-03-02",
-    days: Annotated[int, typer.Option(min=1)] = 1,
+    days: Annotated[int, typer.Option(min=1, help="How many days of reads.")] = 1,
     leaf_size: Annotated[int, typer.Option(min=0, help="Meters a transformer; 0: one cohort.")] = 40,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed simulates the same reads.")] = 1,
     interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; of gas 60 or 1440.")] = None,
     commodity: Annotated[str, typer.Option(help="electricity or gas")] = "electricity",
     unit: Annotated[str, typer.Option(help="Wh; 10Wh or 100Wh simulate large customers.")] = "Wh",
@@ -355,7 +355,7 @@ def ledger(
     role: Annotated[str, typer.Argument(help="decryptor or unblinder")],
     directory: Directory = DEFAULT_DIR,
     first: Annotated[int, typer.Option(min=1, help="First entry to show.")] = 1,
-    most: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    most: Annotated[int, typer.Option(min=1, max=1000, help="How many entries to show.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Entries of one half's ledger: what was asked, opened and refused."""

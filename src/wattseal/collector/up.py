@@ -125,11 +125,10 @@ def destroy(directory: Path, period: int) -> dict[str, Any]:
 
 def ledger(directory: Path, role: str, first: int, most: int) -> dict[str, Any]:
     """Raises UsageError for a role without a ledger of releases."""
-    places = Places(directory.absolute())
-    urls = {DECRYPTOR: places.urls().decryptor, UNBLINDER: places.urls().unblinder}
-    if role not in urls:
+    if role not in (DECRYPTOR, UNBLINDER):
         raise UsageError(f"a ledger is the decryptor's or the unblinder's, not '{role}'")
-    half = Role(role)
+    places, half = Places(directory.absolute()), Role(role)
+    urls = {DECRYPTOR: places.urls().decryptor, UNBLINDER: places.urls().unblinder}
     with RoleClient(urls[half], places.token(half, Scope.OPERATOR)) as service:
         return {"entries": json.loads(service.get("/v1/ledger", first=first, most=most))}
 

@@ -64,10 +64,12 @@ def serve(
     role: Annotated[str, typer.Option(help="decryptor, unblinder or both")],
     unblinder_url: Annotated[str | None, typer.Option(help="Where the decryptor reaches the other half.")] = None,
     policy: Annotated[str | None, typer.Option(help="Policy pack: a name or a .toml file; trial if absent.")] = None,
-    host: str = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
-    tls_certificate: Path | None = None,
-    tls_key: Path | None = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file; without it the address must be a loopback one.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
     replay: Annotated[bool, typer.Option(help="Take rosters for past windows: for trial runs on old data.")] = False,
     backend: Annotated[
         Backend,

@@ -13,6 +13,7 @@ from wattseal.protocol.ids import Suite, Window
 from wattseal.protocol.time import parse_window
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+Region = Annotated[str, typer.Option(help="Region of the meters.")]
 Fleet = Annotated[Path, typer.Option(help="The fleet's own directory (mode 0700). Never restore it from a copy.")]
 
 
@@ -74,8 +75,8 @@ def waiver(
     first: Annotated[str, typer.Option(help="First day (UTC).")],
     last: Annotated[str, typer.Option(help="Last day (UTC).")],
     reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
-    region: str = "region-1",
-    channel: str = "delivered",
+    region: Region = "region-1",
+    channel: Annotated[str, typer.Option(help="delivered or received")] = "delivered",
 ) -> None:
     """Sign a waiver of coverage with the utility's key."""
     from wattseal.meter_sim.measures import sign_waiver
@@ -92,7 +93,7 @@ def quarantine(
     first: Annotated[str, typer.Option(help="First day (UTC), one that has not begun.")],
     last: Annotated[str, typer.Option(help="Last day (UTC).")],
     reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
-    region: str = "region-1",
+    region: Region = "region-1",
 ) -> None:
     """Sign a quarantine of a meter with the utility's key."""
     from wattseal.meter_sim.measures import sign_quarantine
@@ -173,9 +174,9 @@ def check_bill(
     tariff_source: Annotated[
         str | None, typer.Option("--tariff", help="The customer's own copy; a sheet of the bill's name if absent.")
     ] = None,
-    territory: str | None = None,
-    program: str | None = None,
-    therms_per_ccf: str | None = None,
+    territory: Annotated[str | None, typer.Option(help="Baseline territory of the customer.")] = None,
+    program: Annotated[str | None, typer.Option(help="Program of the tariff's that the customer is in.")] = None,
+    therms_per_ccf: Annotated[str | None, typer.Option(help="The cycle's therm factor, for gas.")] = None,
 ) -> None:
     """Work a bill out again from the meters' own reads, and compare it line by line; exit status 3 if it differs."""
     from decimal import Decimal, InvalidOperation
@@ -202,14 +203,14 @@ def check_bill(
 def prepare(
     fleet: Fleet,
     roster: Annotated[Path, typer.Option(help="Where the signed roster goes, to be countersigned.")],
-    region: str = "region-1",
+    region: Region = "region-1",
     reads: Annotated[list[Path] | None, typer.Option(help="Interval file; repeat for several.")] = None,
     simulate: Annotated[int, typer.Option(min=0, help="Simulated meters; neighbors beside files of reads.")] = 0,
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(help="The same seed simulates the same reads.")] = 1,
     interval: Annotated[int | None, typer.Option(help="15, 30 or 60 minutes; of gas 60 or 1440.")] = None,
     first_date: Annotated[str | None, typer.Option(help="First simulated day.")] = None,
-    days: Annotated[int | None, typer.Option(min=1)] = None,
-    timezone: str | None = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How many days of reads.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Of times without one: America/Los_Angeles, or +10:00.")] = None,
     column: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=CHANNEL")] = None,
     stamps: Annotated[str, typer.Option(help="begin or end")] = "begin",
     registers: Annotated[Path | None, typer.Option(help="File of register reads, to check the reads with.")] = None,
@@ -218,7 +219,9 @@ def prepare(
     root: Annotated[str, typer.Option(help="Name of the whole neighborhood.")] = "neighborhood",
     leaf_size: Annotated[int, typer.Option(min=0, help="Meters a transformer; 0: one cohort.")] = 0,
     apart: Annotated[int, typer.Option(min=0, help="Meters in a small cohort of their own.")] = 0,
-    suite: int = int(Suite.PAILLIER_3072),
+    suite: Annotated[int, typer.Option(help="1: Paillier with 3,072 bits; 2: CKKS; 3: masking.")] = int(
+        Suite.PAILLIER_3072
+    ),
     exchange: Annotated[list[str] | None, typer.Option(help="METER@DATE: another meter there, from that day.")] = None,
     move: Annotated[list[str] | None, typer.Option(help="METER@DATE: another account there, from that day.")] = None,
     tariff_name: Annotated[
@@ -268,9 +271,9 @@ def prepare(
 @cli.command()
 def send(
     fleet: Fleet,
-    aggregator: str,
-    decryptor: str,
-    unblinder: str,
+    aggregator: Annotated[str, typer.Argument(help="Its address.")],
+    decryptor: Annotated[str, typer.Argument(help="Its address.")],
+    unblinder: Annotated[str, typer.Argument(help="Its address.")],
     tokens: Annotated[Path, typer.Option(help="Directory with the fleet's token for each role.")],
     trust: Annotated[Path, typer.Option(help="The roles' public keys, pinned.")],
     plain_totals: Annotated[Path | None, typer.Option(help="Also write the plain sums, for their owner.")] = None,

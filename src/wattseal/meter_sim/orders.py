@@ -31,7 +31,7 @@ from wattseal.meter_sim.reads import DayReads, ReplayError
 from wattseal.meter_sim.rosters import Homes, Installed, Takeovers, make_rosters, utility_key, write_rosters
 from wattseal.meter_sim.sealing import Sealer
 from wattseal.meter_sim.sources import Source, SourceSettings, open_source
-from wattseal.meter_sim.state import FleetState
+from wattseal.meter_sim.state import FleetState, require_fleet
 from wattseal.meter_sim.uploader import Uploader
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import CohortId, MeterId, RegionId, Role, Suite, Window
@@ -179,6 +179,7 @@ def send(directory: Path, peers: Peers, how: Sending) -> dict[str, object]:
     Raises Unavailable if the aggregator stays away longer than `patience_s`; the outbox keeps what is left.
     """
     with ExitStack() as resources:
+        require_fleet(directory)
         resources.enter_context(sole_use(private_directory(directory), 0))
         state = resources.enter_context(FleetState(directory))
         source, seed, rosters = reopened(state, directory)
@@ -229,8 +230,7 @@ def days_of(directory: Path) -> Iterator[tuple[Iterator[Sequence[EditedDay]], li
 
     Raises UsageError where no fleet is, and makes none.
     """
-    if not directory.is_dir():
-        raise UsageError(f"{directory} holds no prepared fleet")
+    require_fleet(directory)
     with FleetState(directory) as state:
         source, _, rosters = reopened(state, directory)
         place, installed = Region.of(rosters[0]), Installed(rosters, state.meters())

@@ -12,7 +12,7 @@ from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.green_button_out import OwnDay, feed_of
 from wattseal.meter_sim.orders import reopened
 from wattseal.meter_sim.rosters import Installed
-from wattseal.meter_sim.state import FleetState
+from wattseal.meter_sim.state import FleetState, require_fleet
 from wattseal.policy.tenures import Tenure, tenures
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.ids import Channel, MeterId, Window
@@ -43,6 +43,7 @@ class _Stay(NamedTuple):
 
 def export(fleet: Path, whose: Whose, out: Path) -> dict[str, object]:
     """Write the tenure's reads to `out` as Green Button XML, whole or not at all. Raises UsageError."""
+    require_fleet(fleet)
     with FleetState(fleet) as state:
         source, _, rosters = reopened(state, fleet)
         if source.commodity != "electricity":

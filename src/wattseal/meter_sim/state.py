@@ -75,11 +75,20 @@ class Slot(NamedTuple):
     kind: Kind = Kind.DAILY
 
 
+_FILE = "fleet.sqlite"
+
+
+def require_fleet(directory: Path) -> None:
+    """For whoever needs one that was made before: raises UsageError where none is, and makes none."""
+    if not (directory / _FILE).is_file():
+        raise UsageError(f"{directory} holds no prepared fleet")
+
+
 class FleetState:
     """Opens or makes the state in a private directory."""
 
     def __init__(self, directory: Path) -> None:
-        self._database = open_database(private_directory(directory) / "fleet.sqlite", _SCHEMA)
+        self._database = open_database(private_directory(directory) / _FILE, _SCHEMA)
 
     def __enter__(self) -> Self:
         return self
