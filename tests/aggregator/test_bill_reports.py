@@ -28,7 +28,7 @@ from wattseal.protocol.billing import SegmentReport, split_numbers
 from wattseal.protocol.errors import MalformedMessage, NobodyReported, PinnedOtherwise
 from wattseal.protocol.ids import Channel, Kind, MeterId
 from wattseal.protocol.roster import Roster
-from wattseal.protocol.tariff.charges import DemandCharge, SeriesCharge, Tier
+from wattseal.protocol.tariff.charges import DemandCharge, Mode, SeriesCharge, Tier
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.tariff.registers import Program, results_of
 
@@ -70,6 +70,8 @@ async def test_demand_takes_the_registers_beside_the_reads(tmp_path: Path) -> No
         body = register_report(program(DEMANDING), sealed, meter=MeterId("m0"), number=1)
         assert await upload(store, known, body) == [PutStatus.accepted]
         answer, statement = told(await billing.answer(question("m0", tariff=DEMANDING.fingerprint)))
+        allowing = await billing.answer(question("m0", tariff=DEMANDING.fingerprint, estimates=True))
+        assert told(allowing)[1] == statement
     [segment] = statement.segments
     assert segment.reports == (
         SegmentReport(channel=DELIVERED, number=0),
@@ -138,6 +140,50 @@ async def test_an_estimate_stays_one_until_it_is_cancelled(tmp_path: Path) -> No
         assert [report.kind for report in again.segments[0].reports] == [Kind.CYCLE]
         _, after = told(await billing.answer(question("m0", **asked)))
         assert after.segments[0].reports == again.segments[0].reports
+
+
+@pytest.mark.anyio
+async def test_a_bill_from_reads_stays_one_though_registers_were_billed_before(tmp_path: Path) -> None:
+    """Also for a worker that learns of it from the log, in either mode, whether estimates are allowed or not."""
+    known = registry(tmp_path / "registry", [homes(PLAIN)], [PLAIN])
+    asked: dict[str, Any] = {"tariff": PLAIN.fingerprint}
+    async with opened(tmp_path) as store:
+        await read(store, known, program(PLAIN), "m0")
+        estimate = await worker(store, known).answer(question("m0", **asked, estimates=True))
+        await upload_of(store, known, "m0")
+        rebill = question("m0", **asked, cancels=told(estimate)[1])
+        answer = await worker(store, known).answer(rebill)
+        billing = worker(store, known)
+        assert await billing.answer(rebill) == answer
+        for mode in Mode:
+            for estimates in (True, False):
+                again = question("m0", **asked, mode=mode, estimates=estimates)
+                _, statement = told(await billing.answer(again))
+                assert statement.segments[0].reports == (SegmentReport(channel=DELIVERED, number=0),)
+
+
+@pytest.mark.anyio
+async def test_a_rebill_that_another_worker_answers_meanwhile_is_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimate that it took back is not told again in the other mode."""
+    known = registry(tmp_path / "registry", [homes(PLAIN)], [PLAIN])
+    asked: dict[str, Any] = {"tariff": PLAIN.fingerprint, "estimates": True}
+    async with opened(tmp_path) as store:
+        billing, other = worker(store, known), worker(store, known)
+        await read(store, known, program(PLAIN), "m0")
+        _, estimate = told(await billing.answer(question("m0", **asked)))
+        await upload_of(store, known, "m0")
+        read_stored = store.read
+
+        async def meanwhile(*place: Any) -> Any:  # noqa: ANN401 - whatever the store reads
+            monkeypatch.undo()
+            await other.answer(question("m0", **asked, cancels=estimate))
+            return await read_stored(*place)
+
+        monkeypatch.setattr(store, "read", meanwhile)
+        with pytest.raises(PinnedOtherwise, match="names the bill that it cancels"):
+            await billing.answer(question("m0", **asked, mode=Mode.DETERMINANTS))
 
 
 OTHER_REGISTERS: dict[str, tuple[Program, dict[str, Any]]] = {

@@ -193,10 +193,13 @@ class Run:
 
     def rerun(self, earlier: BillStatement, number: int, *others: BillSegment) -> BillStatement:
         """The first meter of a statement again, by another report, cancelling the release if that was made."""
-        body = self.decryptor.ledger.release(earlier.digest())
-        release = None if body is None else opened(BillsReleased(body, 0))
-        segment = self.segment(earlier.segments[0].meter, number, cancels=cancelling(earlier, release))
+        cancels = cancelling(earlier, self.released(earlier))
+        segment = self.segment(earlier.segments[0].meter, number, cancels=cancels)
         return self.statement(segment, *others)
+
+    def released(self, statement: BillStatement) -> BillRelease | None:
+        body = self.decryptor.ledger.release(statement.digest())
+        return None if body is None else opened(BillsReleased(body, 0))
 
     def compiled(self, statement: BillStatement) -> list[Compiled]:
         return [statement.compiled(segment, self.tariff, self.rosters[-1]) for segment in statement.segments]

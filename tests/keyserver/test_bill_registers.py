@@ -28,7 +28,13 @@ from wattseal.cryptosystems.pads.label import Label
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.protocol.billing import BillResult, BillStatement
 from wattseal.protocol.codec import canonical_json
-from wattseal.protocol.errors import Contradiction, MalformedMessage, RankExhausted, ReadingNotPermitted
+from wattseal.protocol.errors import (
+    Contradiction,
+    MalformedMessage,
+    PinnedOtherwise,
+    RankExhausted,
+    ReadingNotPermitted,
+)
 from wattseal.protocol.ids import Channel, Kind, Role
 from wattseal.protocol.tariff.charges import DemandCharge, Mode, Tier
 from wattseal.protocol.tariff.registers import results_of
@@ -85,6 +91,32 @@ def test_each_reading_counts_until_the_rank_is_used_up(tmp_path: Path, role: Rol
         granted_before(run, role, first, second)
         third = run.statement(run.resting_on("m0", END, number=2, cancels=cancelling(second)))
         refused(run, role, ask, third, RankExhausted)
+
+
+@HALVES
+def test_an_estimate_that_a_rebill_took_back(tmp_path: Path, role: Role, ask: Ask) -> None:
+    """Though both kinds of report were billed: one bill is in force, and only a rebill that cites it follows."""
+    with running(tmp_path, tariffs=[tariff(TOU)]) as run:
+        estimate = run.statement(run.resting_on("m0", END))
+        rebill = run.statement(run.resting_on("m0", None, cancels=cancelling(estimate)))
+        granted_before(run, role, estimate, rebill)
+        refused(run, role, ask, run.statement(run.resting_on("m0", END)), PinnedOtherwise)
+        refused(run, role, ask, run.statement(run.resting_on("m0", END), mode=Mode.DETERMINANTS), PinnedOtherwise)
+        stale = run.statement(run.resting_on("m0", END, cancels=cancelling(estimate)))
+        refused(run, role, ask, stale, PinnedOtherwise)
+
+
+def test_what_was_released_is_read_again_after_a_rebill(tmp_path: Path) -> None:
+    """The bill in force and the one that it took back: the bytes that there are, and nothing is granted anew."""
+    with running(tmp_path, tariffs=[tariff(TOU)]) as run:
+        estimate = run.statement(run.resting_on("m0", END))
+        first = run.ask(run.answer(estimate))
+        rebill = run.statement(run.resting_on("m0", None, cancels=cancelling(estimate, opened(first))))
+        second = run.ask(run.answer(rebill))
+        granted = entries(run.unblinder)
+        assert run.ask(run.answer(rebill)).body == second.body
+        assert run.ask(run.answer(estimate)).body == first.body
+        assert entries(run.unblinder) == granted
 
 
 @HALVES

@@ -19,6 +19,7 @@ from tests.keyserver.bill_run import (
     ZONE,
     Reads,
     Run,
+    cancelling,
     entries,
     head_of,
     homes,
@@ -238,6 +239,34 @@ def test_the_bill_in_force_counts(tmp_path: Path) -> None:
         assert answered(run, question([first, first], totals)).undefined is Undefined.EXCLUDED_IN_TOTALS
         both = question([first, again], totals)
         assert set(equal(run, both).values()) == {False}
+
+
+def test_the_bill_in_force_counts_whichever_reports_it_rests_on(tmp_path: Path) -> None:
+    """Reads, then registers, then the same reads again: the last that cites the one before it, and no other."""
+    with running(tmp_path, tariffs=[OTHER], rosters=[homes(tariff=OTHER)]) as run:
+        inside = EVERYBODY[1:]
+        totals = totalled(run, {meter: told(run, meter) for meter in EVERYBODY})
+        without = totalled(run, {meter: told(run, meter) for meter in inside}, cohort="town")
+        others, first = billed(run, *inside), billed(run, "m0")
+        estimate = run.statement(run.resting_on("m0", END, cancels=cancelling(first, run.released(first))))
+        run.release(estimate)
+
+        def asked(*bills: BillStatement, totals: list[bytes] = totals) -> Reconciliation:
+            return answered(run, question([others, *bills], totals, tariff=OTHER.fingerprint))
+
+        assert asked(first).undefined is asked(estimate, first).undefined is Undefined.EXCLUDED_IN_TOTALS
+        why = {
+            bills: asked(*bills, totals=without).excluded for bills in [(first,), (first, estimate), (estimate, first)]
+        }
+        last = run.rerun(estimate, 0)
+        run.release(last)
+        assert {charge.equal for charge in asked(last, first).charges} == {True}
+        assert asked(first, first).undefined is asked(first, estimate).undefined is Undefined.EXCLUDED_IN_TOTALS
+    assert {bills: [one.why for one in excluded] for bills, excluded in why.items()} == {
+        (first,): [Why.CANCELLED],
+        (first, estimate): [Why.ESTIMATED],
+        (estimate, first): [Why.ESTIMATED],
+    }
 
 
 def test_a_forged_line_changes_the_answer(tmp_path: Path) -> None:

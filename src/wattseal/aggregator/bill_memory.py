@@ -99,7 +99,7 @@ class BillMemory:
         return self._places.get(statement)
 
     def pin(self, place: Place) -> Pin | None:
-        """By which number it is billed; None: not yet."""
+        """What is billed of it; None: nothing yet."""
         return self._pins.get(place)
 
     def around(self, minutes: CycleMinutes) -> Recollection:

@@ -67,7 +67,7 @@ class Need(NamedTuple):
 
     @property
     def place(self) -> Place:
-        return Place(self.segment.meter, self.kind, self.channel, self.segment.start, self.segment.end)
+        return Place(self.segment.meter, self.segment.start, self.segment.end)
 
     def by_number(self, number: int) -> SegmentReport:
         read_at = None if self.registers is None else self.segment.end
@@ -112,15 +112,22 @@ class Run(NamedTuple):
     bills_of: BillsOf
     pin_of: PinOf
 
-    def pin(self, need: Need) -> Pin | None:
-        """Of what is billed already and stays so: by which number; None: by the highest."""
-        return None if need.segment.cancels is not None else self.pin_of(need.place)
+    def number(self, need: Need) -> int | None:
+        """Of the report that is billed already, and stays so; None: of the highest that there is."""
+        pin = self._pin(need)
+        return None if pin is None else pin.number(need.channel, need.kind)
 
     def stays_estimated(self, need: Need) -> bool:
-        """Whether a cycle report came only after the registers were billed in its place."""
-        if not self.question.estimates or self.pin(need) is not None:
+        """Whether registers are billed in the place of a cycle report, whenever that came."""
+        pin = self._pin(need)
+        if not self.question.estimates or pin is None:
             return False
-        return need.segment.cancels is None and self.pin_of(need.place._replace(kind=Kind.REGISTER)) is not None
+        cycle, register = (pin.number(need.channel, kind) for kind in (Kind.CYCLE, Kind.REGISTER))
+        return cycle is None and register is not None
+
+    def _pin(self, need: Need) -> Pin | None:
+        """Of what the question takes back nothing stays."""
+        return None if need.segment.cancels is not None else self.pin_of(need.place)
 
 
 async def find_reports(store: Store, run: Run) -> RunReports:
@@ -198,9 +205,9 @@ def _by_reads(reads: Sequence[Need], found: Found) -> BillSegment:
 
 async def _stored(store: Store, run: Run, needs: Needs) -> dict[Need, Report]:
     """By the number that is billed already, else the highest."""
-    pins = {need: run.pin(need) for of_one in needs for need in of_one}
-    numbers = {need: pin.number for need, pin in pins.items() if pin is not None}
-    free = [need for need, pin in pins.items() if pin is None]
+    billed = {need: run.number(need) for of_one in needs for need in of_one}
+    numbers = {need: number for need, number in billed.items() if number is not None}
+    free = [need for need, number in billed.items() if number is None]
     region = run.question.region
     bodies = {**await _numbered(store, region, numbers), **await _highest(store, region, free)}
     return await run_in_threadpool(_fitting, bodies)

@@ -66,7 +66,7 @@ class Billing:
         return bills
 
     def pins(self, region: RegionId, minutes: CycleMinutes) -> PinOf:
-        """By which reports the meters of a cycle are billed."""
+        """Which bills of a cycle are in force."""
         return self._memory.around(region, minutes).pin
 
     def check_total(self, statement: TotalStatement, after: Day) -> None:

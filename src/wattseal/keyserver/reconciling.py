@@ -10,13 +10,13 @@ import numpy as np
 
 from wattseal.keyserver.exact import Exact, unsealed
 from wattseal.keyserver.half import Half
-from wattseal.policy.bill_pins import Pin, Place
+from wattseal.policy.bill_pins import Pin, place_of
 from wattseal.policy.bill_questions import Bills, Registered
 from wattseal.policy.limits import Asker, check_asker, check_bills
 from wattseal.protocol.billing import BillRelease, BillSegment, BillStatement
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import Contradiction, FunctionalNotPermitted, PurposeNotPermitted, UnknownSubject
-from wattseal.protocol.ids import Channel, Kind, MeterId, Window
+from wattseal.protocol.ids import Channel, MeterId, Window
 from wattseal.protocol.reconciliation import (
     ExcludedMeter,
     ReconciledCharge,
@@ -46,6 +46,7 @@ class _Total(NamedTuple):
 class _Billed(NamedTuple):
     """One segment of a released statement, with its exact results by charge; None: it did not open."""
 
+    statement: Digest
     segment: BillSegment
     values: Mapping[str, int] | None
 
@@ -171,8 +172,10 @@ class Reconciling:
         why: dict[MeterId, Why] = {}
         for one in billed:
             if channel in one.segment.channels:
-                reason = _unfit(one, channel, minutes, pin_of(_place(one.segment, channel)))
-                if reason is not None:
+                reason = _unfit(one, channel, minutes, pin_of(place_of(one.segment)))
+                if reason is Why.CANCELLED:
+                    why.setdefault(one.segment.meter, reason)
+                elif reason is not None:
                     why[one.segment.meter] = reason
                 elif one.values is not None:
                     whole[one.segment.meter] = one.values
@@ -185,9 +188,10 @@ def _windows(question: ReconciliationQuestion) -> range:
 
 
 def _segments(bills: Bills, exact: Exact) -> Iterator[_Billed]:
+    digest = bills.statement.fingerprint
     segments = zip(bills.statement.segments, bills.compiled, exact, strict=True)
     for segment, compiled, values in segments:
-        yield _Billed(segment, None if values is None else _values(bills, compiled, values))
+        yield _Billed(digest, segment, None if values is None else _values(bills, compiled, values))
 
 
 def _values(bills: Bills, compiled: Compiled, values: Iterable[int]) -> dict[str, int]:
@@ -196,20 +200,15 @@ def _values(bills: Bills, compiled: Compiled, values: Iterable[int]) -> dict[str
     return linear_values(compiled, exact)
 
 
-def _place(segment: BillSegment, channel: Channel) -> Place:
-    return Place(segment.meter, Kind.CYCLE, channel, segment.start, segment.end)
-
-
 def _unfit(one: _Billed, channel: Channel, minutes: tuple[int, int], pin: Pin | None) -> Why | None:
     """Why the bill of a segment is not one of the meter's reads over the whole cycle, in force."""
     segment = one.segment
-    numbers = [report.number for report in segment.reports if (report.channel, report.kind) == (channel, Kind.CYCLE)]
     if (segment.start, segment.end) != minutes:
         return Why.PART_OF_CYCLE
-    if not numbers:
-        return Why.ESTIMATED
-    if pin is None or numbers != [pin.number]:
+    if pin is None or one.statement not in pin.statements:
         return Why.CANCELLED
+    if channel in segment.by_registers:
+        return Why.ESTIMATED
     return Why.NOT_OPENED if one.values is None else None
 
 

@@ -69,7 +69,7 @@ class Memory(Protocol):
         """As a total that is asked would make it."""
 
     def pin(self, place: Place) -> Pin | None:
-        """By which number the reports of that place are billed; None: not yet."""
+        """What is billed of that place; None: nothing yet."""
 
 
 class Listed(NamedTuple):
