@@ -1,6 +1,5 @@
 """Windows close when their grace period is over, under the roster in force, and not before they end."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,9 @@ import pytest
 from tests.policy.rosters import REGION, TODAY, TRUST, countersigned, roster, rows_of
 from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.store import Entry, Store, WindowStatus, embedded_url, open_store
-from wattseal.aggregator.windows import Closing, ended, keep_doing
+from wattseal.aggregator.windows import Closing
 from wattseal.edge.registry import Registry
-from wattseal.protocol.errors import Rejected, StoreUnavailable, UnknownSubject
+from wattseal.protocol.errors import Rejected, UnknownSubject
 from wattseal.protocol.ids import RegionId, Window
 from wattseal.protocol.time import SECONDS_PER_DAY
 
@@ -70,40 +69,3 @@ async def test_refused_before_its_end_and_without_a_roster(tmp_path: Path, regis
             await late.close(RegionId("elsewhere"), TODAY)
         first = await late.close(REGION, TODAY)
         assert await late.close(REGION, TODAY) == first
-
-
-@pytest.mark.anyio
-async def test_whatever_goes_wrong_once_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """A store that is away; a disk that is full; what nobody thought of."""
-    wrong: list[Exception] = [StoreUnavailable("away"), OSError(28, "no space"), ValueError("what nobody thought of")]
-    done = asyncio.Event()
-
-    async def act() -> None:
-        if wrong:
-            raise wrong.pop(0)
-        done.set()
-
-    keeper = asyncio.create_task(keep_doing(act, 0, "closing"))
-    await asyncio.wait_for(done.wait(), 5)
-    await ended([keeper])
-    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR", "ERROR"]
-
-
-@pytest.mark.anyio
-async def test_a_keeper_ends_though_its_store_call_swallows_the_first_cancellation() -> None:
-    began, swallowed = asyncio.Event(), False
-
-    async def act() -> None:
-        nonlocal swallowed
-        began.set()
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            swallowed = True
-            raise StoreUnavailable("the connection was cut") from None
-
-    keeper = asyncio.create_task(keep_doing(act, 3600, "closing"))
-    await began.wait()
-    await asyncio.wait_for(ended([keeper]), 5)
-    assert swallowed
-    assert keeper.cancelled()

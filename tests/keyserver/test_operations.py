@@ -1,10 +1,12 @@
 """What an operator and an auditor ask of running halves from the command line: periods, enrolment, resets, ledgers."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from tests.edge.loopback import served
@@ -108,3 +110,16 @@ def test_an_auditor_walks_ledgers_page_by_page(tmp_path: Path, monkeypatch: pyte
             assert (one.head.counter, other.head.counter, one.findings, other.findings) == (9, 3, [], [])
             assert compare(one, other, audit(sources[0], TRUST), TRUST) == []
             assert [roster.fingerprint for roster in sources[0].rosters(TRUST)] == [homes().fingerprint]
+
+
+def test_a_half_whose_checkpoints_fail_is_not_ready(tmp_path: Path) -> None:
+    with site(tmp_path) as found, httpx.Client(trust_env=False) as client:
+        for _ in range(2):
+            assert client.get(f"{found.unblinder}/readyz").status_code == 200
+            with found.run.unblinder.checkpoints.round():
+                raise sqlite3.OperationalError("database or disk is full")
+        told = client.get(f"{found.unblinder}/readyz")
+        assert (told.status_code, told.json()["type"]) == (503, "urn:wattseal:problem:keeper-failing")
+        assert told.json()["detail"].startswith("checkpoints of the unblinder: failing since ")
+        assert "disk" not in told.text
+        assert client.get(f"{found.decryptor}/readyz").status_code == 200

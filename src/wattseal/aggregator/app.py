@@ -23,10 +23,11 @@ from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.intake import Intake, answer_of
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
-from wattseal.aggregator.windows import Closing, Folding, ended
+from wattseal.aggregator.windows import FOLD_EVERY_S, LOOK_EVERY_S, Closing, Folding
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.access import Holder, Scope, Tokens
 from wattseal.edge.bodies import JSON_LIMIT, read_body
+from wattseal.edge.keepers import Keeper, ended, keep_doing
 from wattseal.edge.openapi import describe
 from wattseal.edge.problems import install_problem_handlers
 from wattseal.edge.registry import RegisteredTariff, Registry
@@ -89,6 +90,17 @@ class _Running:
         self.archiving = Archiving(store, parts.horizon_days)
         self.folding = Folding(store, parts.registry, parts.clock, folds)
         self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving)
+        self.kept: list[tuple[Callable[[], Awaitable[None]], float, Keeper]] = [
+            (self.closing.close_due, LOOK_EVERY_S, Keeper("closing windows", parts.clock)),
+            (self.closing.archive_due, LOOK_EVERY_S, Keeper("archiving windows", parts.clock)),
+            (self.folding.fold, FOLD_EVERY_S, Keeper("folding reports ahead", parts.clock)),
+        ]
+
+    async def ready(self) -> None:
+        """Raises StoreUnavailable or KeeperFailing."""
+        await self.store.ready()
+        for *_, keeper in self.kept:
+            keeper.check()
 
 
 def aggregator_app(parts: Parts) -> FastAPI:
@@ -104,16 +116,15 @@ def aggregator_app(parts: Parts) -> FastAPI:
                 yield
                 return
             app.state.running = _Running(parts, store)
-            lasting = (app.state.running.closing.keep_closing, app.state.running.folding.keep_folding)
-            keepers = [asyncio.create_task(keep()) for keep in lasting]
+            keeping = [asyncio.create_task(keep_doing(*kept)) for kept in app.state.running.kept]
             try:
                 yield
             finally:
-                await ended(keepers)
+                await ended(keeping)
 
     app = FastAPI(title="wattseal aggregator", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     install_problem_handlers(app)
-    add_health_routes(app, lambda: _running(app).store.ready())
+    add_health_routes(app, lambda: _running(app).ready())
     _operator_routes(app, parts)
     _collector_routes(app, parts)
     # A plain route: FastAPI's handling of parameters halves the throughput of uploads.

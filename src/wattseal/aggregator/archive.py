@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from wattseal.aggregator.archive_file import ArchiveFile, ArchiveWriter, Held, Subject, file_of
+from wattseal.aggregator.archive_file import (
+    ArchiveFile,
+    ArchiveWriter,
+    Held,
+    Subject,
+    delete_unless_written,
+    file_of,
+    writing_failures_named,
+)
 from wattseal.aggregator.entries import ReportId
 from wattseal.aggregator.store_errors import StoreUnavailable
 from wattseal.protocol.ids import Window
@@ -30,11 +38,9 @@ class Archive:
     def writing(self, subject: Subject) -> ArchiveWriter:
         """A context to write a window's file in. Raises StoreUnavailable."""
         directory = self._place(subject.region)
-        try:
+        with writing_failures_named():
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             return ArchiveWriter(directory, _stem(subject.window), subject)
-        except OSError as error:
-            raise StoreUnavailable(f"archive: {error.strerror}") from None
 
     def check(self, subject: Subject, digest: bytes, counts: Mapping[str, int]) -> None:
         """Read the file back. Raises StoreUnavailable unless it holds that window, whole and so many reports."""
@@ -44,12 +50,12 @@ class Archive:
         file.check()
 
     def keep_only(self, region: str, window: int, digest: bytes) -> None:
-        """Delete copies of the window that were begun or made beside its file."""
+        """Delete copies of the window that were begun or made beside its file; a worker at one deletes it itself."""
         path = self._path(region, window, digest)
         stem = _stem(window)
         for other in (*path.parent.glob(f"{stem}.*"), *path.parent.glob(f".{stem}.*")):
             if other != path:
-                other.unlink(missing_ok=True)
+                delete_unless_written(other)
 
     def fetch(
         self, region: str, window: int, digest: bytes, place: tuple[Held, int, int], meters: Sequence[str]

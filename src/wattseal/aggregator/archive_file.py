@@ -4,12 +4,14 @@ The digest is over the content, not over Parquet's encoding of it, so that two c
 are sorted: accepted reports, late ones, then the first bytes refused under a number.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
@@ -94,8 +96,20 @@ class _Content:
         return self._hash.digest()
 
 
+@contextmanager
+def writing_failures_named() -> Iterator[None]:
+    """Raises StoreUnavailable for whatever the disk or Parquet says."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise StoreUnavailable(f"archive: {getattr(error, 'strerror', None) or type(error).__name__}") from error
+
+
 class ArchiveWriter:
-    """Writes under a temporary name beside the final one; `finish` gives the file its place, else nothing remains."""
+    """Writes under a temporary name beside the final one; `finish` gives the file its place, else nothing remains.
+
+    The file is locked meanwhile, so that others can tell a writer at work from one that was killed.
+    """
 
     def __init__(self, directory: Path, stem: str, subject: Subject) -> None:
         self._directory, self._stem = directory, stem
@@ -103,6 +117,7 @@ class ArchiveWriter:
         self._content = _Content(subject)
         descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "wb")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         schema = _SCHEMA.with_metadata({_METADATA: subject.to_bytes()})
         # Ciphertexts do not shrink, names do.
         compression = {name: "zstd" if name in ("meter", "number") else "none" for name in schema.names}
@@ -116,11 +131,17 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError, pa.ArrowException):
+            self._parquet.close()
+        self._parquet.is_open = False  # else it would close itself once more when it is collected
+        try:
+            with writing_failures_named():
+                self._file.close()
+        finally:
+            self._temporary.unlink(missing_ok=True)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """One group of rows; the order of all rows is the caller's duty."""
+        """One group of rows; the order of all rows is the caller's duty. Raises StoreUnavailable."""
         digests = [hashlib.sha256(row.body).digest() for row in rows]
         for row, digest in zip(rows, digests, strict=True):
             self._content.add(row.held, row.id, digest)
@@ -129,17 +150,26 @@ class ArchiveWriter:
         columns += [[getattr(id_, name) for id_ in ids] for name in ("kind", "channel", "meter", "number")]
         columns += [digests, [row.body for row in rows]]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
-        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=_SCHEMA), row_group_size=max(1, len(rows)))
+        with writing_failures_named():
+            self._parquet.write_table(pa.Table.from_arrays(arrays, schema=_SCHEMA), row_group_size=max(1, len(rows)))
 
     def finish(self) -> bytes:
-        """The content's digest, once the file is on disk under its name."""
-        self._parquet.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """The content's digest, once the file is on disk under its name. Raises StoreUnavailable."""
         digest = self._content.digest()
-        self._temporary.rename(file_of(self._directory, self._stem, digest))
-        _sync(self._directory)
+        with writing_failures_named():
+            self._parquet.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._temporary.rename(file_of(self._directory, self._stem, digest))
+            _sync(self._directory)
         return digest
+
+
+def delete_unless_written(path: Path) -> None:
+    """A writer's lock goes with it, however it ends."""
+    with suppress(FileNotFoundError, BlockingIOError), path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def file_of(directory: Path, stem: str, digest: bytes) -> Path:

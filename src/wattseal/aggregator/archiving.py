@@ -43,27 +43,34 @@ class Archiving(NamedTuple):
         return await self.store.archive(region, window, digest, counts)
 
     async def archive_due(self, regions: Sequence[RegionId], now: float) -> None:
-        """Archive what is closed and past the horizon; finish what was begun."""
+        """Archive what is closed and past the horizon; finish what was begun.
+
+        Raises StoreUnavailable once all were tried, if some cannot be archived now.
+        """
         if self.horizon_days is None:
             return
-        latest = now / SECONDS_PER_DAY - self.horizon_days - 1
+        latest, failed = now / SECONDS_PER_DAY - self.horizon_days - 1, 0
         for region in regions:
             for number in await self.store.windows(region):
                 if number <= latest and await self.is_due(region, Window(number)):
-                    await self._try(region, Window(number))
+                    failed += not await self._try(region, Window(number))
+        if failed:
+            raise StoreUnavailable(f"{failed} windows stay in the store for now")
 
     async def is_due(self, region: RegionId, window: Window) -> bool:
         """Whether the window is closed and something of it is still in the store."""
         state = await self.store.state(region, window)
         return state.status is not WindowStatus.open and not state.emptied
 
-    async def _try(self, region: RegionId, window: Window) -> None:
-        """One window that cannot be archived now does not keep the others."""
+    async def _try(self, region: RegionId, window: Window) -> bool:
+        """One window that cannot be archived now does not keep the others. That it grew meanwhile is no failure."""
         try:
             await self.archive(region, window)
             log.info("archived window %s of region %s", window_date(window), region)
         except (Unavailable, WindowStateError) as error:
             log.warning("archiving window %s of region %s: %s", window_date(window), region, error)
+            return isinstance(error, WindowStateError)
+        return True
 
     async def _copy(self, subject: Subject, counts: Mapping[str, int]) -> bytes:
         """The digest of the window's file, which was read back."""

@@ -1,22 +1,19 @@
 """Windows in the course of time: folded while reports come, closed after a grace period or by command, archived."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.folds import Folds
 from wattseal.aggregator.store import Store, WindowState, WindowStatus
 from wattseal.edge.registry import Registry
-from wattseal.protocol.errors import Rejected, Unavailable
+from wattseal.protocol.errors import Rejected
 from wattseal.protocol.ids import RegionId, Window
 from wattseal.protocol.time import SECONDS_PER_DAY, Clock, window_date
 
 log = logging.getLogger(__name__)
-_LOOK_EVERY_S = 60.0
-_FOLD_EVERY_S = 15.0
-_ASK_AGAIN_S = 0.2
+LOOK_EVERY_S = 60.0
+FOLD_EVERY_S = 15.0
 _LATELY_DAYS = 7
 """Older days come from a replay, or are all but closed: they are folded when somebody asks."""
 
@@ -51,12 +48,8 @@ class Closing(NamedTuple):
     def _regions(self) -> list[RegionId]:
         return sorted({roster.region for roster in self.registry.rosters()})
 
-    async def keep_closing(self) -> None:
-        """Look again and again until cancelled."""
-        await keep_doing(self._close_and_archive, _LOOK_EVERY_S, "closing and archiving windows")
-
-    async def _close_and_archive(self) -> None:
-        await self.close_due()
+    async def archive_due(self) -> None:
+        """Archive what is past the horizon. Raises StoreUnavailable."""
         await self.archiving.archive_due(self._regions(), self.clock())
 
 
@@ -76,28 +69,3 @@ class Folding(NamedTuple):
             for window in lately:
                 if (await self.store.state(region, window)).status is WindowStatus.open:
                     await self.folds.prepare(self.registry.roster(region, window), window)
-
-    async def keep_folding(self) -> None:
-        """Again and again until cancelled."""
-        await keep_doing(self.fold, _FOLD_EVERY_S, "folding reports ahead")
-
-
-async def keep_doing(act: Callable[[], Awaitable[None]], every_s: float, what: str) -> None:
-    """Until cancelled; what goes wrong is logged, and tried again."""
-    while True:
-        try:
-            await act()
-        except Unavailable as error:
-            log.warning("%s: %s", what, error)
-        except Exception:
-            # A full disk, a file that another worker tidied away: else no window would ever close again.
-            log.exception("%s", what)
-        await asyncio.sleep(every_s)
-
-
-async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until they have ended: a store call that is cancelled may fail instead, and its task go on."""
-    while running := [task for task in tasks if not task.done()]:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running, timeout=_ASK_AGAIN_S)

@@ -47,6 +47,7 @@ REASONS: Final = {
     "peer-unavailable": "Another role could not be reached; nothing was lost.",
     "busy": "Too many questions of this token are waiting already.",
     "budget-spent": "This token has asked as much today as it, or the purpose, may.",
+    "keeper-failing": "Work that a service does in the background fails again and again; its operator's log tells why.",
     "ledger-behind": "A ledger is older than what others have seen of it, as after a rollback; it stops until an "
     "operator has looked.",
     "usage": "The command, or a file that it names, was not usable as given.",

@@ -235,6 +235,7 @@ def _add_audit_routes(app: FastAPI, half: Half) -> None:
 
 async def _ready(half: Half) -> None:
     half.compare_heads(())
+    half.checkpoints.check()
 
 
 def _message(message: Envelope) -> Response:

@@ -12,6 +12,7 @@ from nacl.public import SealedBox
 from wattseal.cryptosystems.pads.label import Use
 from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.access import Tokens
+from wattseal.edge.keepers import Keeper
 from wattseal.edge.registry import Registry
 from wattseal.keyserver.bills import Billing
 from wattseal.keyserver.days import Days
@@ -73,6 +74,7 @@ class Half:
         self.role = vault.role
         self.vault = vault
         self.ledger = ledger
+        self.checkpoints = Keeper(f"checkpoints of the {vault.role}", clock)
         self.registry = registry
         self.policy = policy
         self.tokens = tokens

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.client import RoleClient
 from wattseal.edge.home import Home
+from wattseal.edge.keepers import Keeper
 from wattseal.edge.private_files import sole_use, write_private
 from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
 from wattseal.keyserver.decryptor import DecryptorService, PadSource
@@ -86,18 +87,19 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     vault = Vault.open(home, role, options.backend)
     half = Half(vault, ledger, registry, policy, home.tokens(), trust, system_clock)
     KeyPeriods(half, system_clock).settle()
-    resources.enter_context(_checkpoints_kept(ledger))
+    resources.enter_context(_checkpoints_kept(ledger, half.checkpoints))
     return half
 
 
 @contextmanager
-def _checkpoints_kept(ledger: Ledger) -> Iterator[None]:
+def _checkpoints_kept(ledger: Ledger, keeper: Keeper) -> Iterator[None]:
     """Also of what is neither an intent nor released: at the beginning, at the end, and every few minutes."""
     ended = threading.Event()
 
     def keep() -> None:
         while not ended.wait(_CHECKPOINT_EVERY_S):
-            ledger.checkpoint()
+            with keeper.round():
+                ledger.checkpoint()
 
     ledger.checkpoint()
     keeping = threading.Thread(target=keep, name="checkpoints")

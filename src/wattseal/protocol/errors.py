@@ -37,6 +37,7 @@ WattsealError
 │   ├── PeerUnavailable
 │   ├── Busy                  too many questions of one token wait
 │   ├── BudgetSpent           a token's questions of the day are asked
+│   ├── KeeperFailing         a service's background work fails again and again: it is not ready
 │   └── LedgerBehind          this half was rolled back: it stops until an operator has looked
 ├── RemoteError               another role's problem of a type that is not known here
 └── UsageError                a person's mistake on the command line or in a file: one line, exit status 2
@@ -193,6 +194,10 @@ class Busy(Unavailable):
 
 class BudgetSpent(Unavailable):
     slug, status, title = "budget-spent", 429, "The token has asked enough for today"
+
+
+class KeeperFailing(Unavailable):
+    slug, title = "keeper-failing", "Background work of this service fails"
 
 
 class LedgerBehind(Unavailable):

@@ -2,13 +2,18 @@
 
 import asyncio
 import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from wattseal.aggregator.archive import Archive
-from wattseal.aggregator.archive_file import ArchiveFile, Held, Subject
+from wattseal.aggregator.archive_file import ArchiveFile, ArchiveWriter, Held, Row, Subject
 from wattseal.aggregator.archiving import Archiving, archive_through
 from wattseal.aggregator.door import Admitted, Door, Overdue, Reason
 from wattseal.aggregator.intake import Intake
@@ -257,3 +262,78 @@ async def test_without_a_directory_a_window_stays(store: Store, place: RegionId,
         with pytest.raises(StoreUnavailable, match="no directory for an archive"):
             await Archiving(other, None).archive(place, WINDOW)
         assert await other.fetch(place, WINDOW, 1, 0, ["m"]) == [(0, b"body")]
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """No file of this process may grow further."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, len(LARGE) + 100, 2 * len(LARGE) + 1000], ids=["head", "rows", "end"])
+async def test_a_full_disk_loses_nothing_and_is_told(closed: Store, place: RegionId, tmp_path: Path, room: int) -> None:
+    before = await everything(closed, place)
+    now = (WINDOW + 1000.0) * SECONDS_PER_DAY
+    for _ in range(2):
+        with disk_of(room), pytest.raises(StoreUnavailable, match=r"^1 windows stay in the store for now$"):
+            await Archiving(closed, 45).archive_due([place], now)
+        assert await closed.state(place, WINDOW) == WindowState(WindowStatus.closed, ROSTER)
+        assert list((tmp_path / "archive" / f"region-{place}").iterdir()) == []
+    assert await everything(closed, place) == before
+    await Archiving(closed, 45).archive_due([place], now)
+    assert (await closed.state(place, WINDOW)).emptied
+    assert await everything(closed, place) == before
+
+
+async def test_a_full_disk_is_named(closed: Store, place: RegionId) -> None:
+    with disk_of(len(LARGE)), pytest.raises(StoreUnavailable, match=r"^archive: File too large$"):
+        await Archiving(closed, None).archive(place, WINDOW)
+
+
+async def test_one_window_that_cannot_be_archived_does_not_keep_the_next(
+    closed: Store, place: RegionId, tmp_path: Path
+) -> None:
+    await closed.put([entry(place, body=b"small", window=WINDOW + 2)])
+    await closed.close(place, WINDOW + 2, ROSTER)
+    with disk_of(len(LARGE)), pytest.raises(StoreUnavailable):
+        await Archiving(closed, 45).archive_due([place], (WINDOW + 1000.0) * SECONDS_PER_DAY)
+    assert (await closed.state(place, WINDOW + 2)).emptied
+    assert not (await closed.state(place, WINDOW)).emptied
+
+
+async def test_a_window_that_grew_meanwhile_is_no_failure(
+    closed: Store, place: RegionId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def grown(*_: object) -> None:
+        raise WindowStateError("has grown since it was copied")
+
+    monkeypatch.setattr(Archiving, "archive", grown)
+    await Archiving(closed, 45).archive_due([place], (WINDOW + 1000.0) * SECONDS_PER_DAY)
+
+
+async def test_a_writer_at_work_keeps_its_file_and_a_dead_one_does_not(
+    closed: Store, place: RegionId, tmp_path: Path
+) -> None:
+    directory = tmp_path / "archive" / f"region-{place}"
+    directory.mkdir(parents=True)
+    subject = Subject(place, WINDOW, ROSTER)
+    killed = "import os, signal, sys; from pathlib import Path; from wattseal.aggregator.archive_file import *\n"
+    killed += (
+        "ArchiveWriter(Path(sys.argv[1]), '2024-10-04', Subject('r', 1, b''))\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(directory)], check=False)
+    (dead,) = directory.iterdir()
+    with ArchiveWriter(directory, "2024-10-04", subject) as writer:
+        state = await Archiving(closed, None).archive(place, WINDOW)
+        assert not dead.exists()
+        writer.add([Row(Held.ACCEPTED, ReportId(1, 0, "m", 0), b"body")])
+        other = writer.finish()
+    assert (directory / f"2024-10-04.{other.hex()}.parquet").is_file()
+    assert state.archive is not None
+    closed.files.keep_only(place, WINDOW, state.archive)
+    assert [path.name for path in directory.iterdir()] == [f"2024-10-04.{state.archive.hex()}.parquet"]
