@@ -6,9 +6,11 @@ import pytest
 
 from tests.policy.rosters import REGION, TODAY, TRUST, countersigned, roster, rows_of
 from wattseal.aggregator.archiving import Archiving
+from wattseal.aggregator.retention import Retention
 from wattseal.aggregator.store import Entry, Store, WindowStatus, embedded_url, open_store
 from wattseal.aggregator.windows import Closing
 from wattseal.edge.registry import Registry
+from wattseal.policy.pack import trial_policy
 from wattseal.protocol.errors import Rejected, UnknownSubject
 from wattseal.protocol.ids import RegionId, Window
 from wattseal.protocol.time import SECONDS_PER_DAY
@@ -30,7 +32,14 @@ def registry(tmp_path: Path) -> Registry:
 
 
 def closing(store: Store, registry: Registry, now_s: float, grace_hours: float | None = 36.0) -> Closing:
-    return Closing(store, registry, lambda: now_s, grace_hours, Archiving(store, horizon_days=45))
+    return Closing(
+        store,
+        registry,
+        lambda: now_s,
+        grace_hours,
+        Archiving(store, horizon_days=45),
+        Retention(store, trial_policy(), lambda: now_s),
+    )
 
 
 async def put(store: Store, *windows: int) -> None:
@@ -69,3 +78,18 @@ async def test_refused_before_its_end_and_without_a_roster(tmp_path: Path, regis
             await late.close(RegionId("elsewhere"), TODAY)
         first = await late.close(REGION, TODAY)
         assert await late.close(REGION, TODAY) == first
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("horizon_days", "left"), [(45, 0), (None, 1)], ids=["live", "replay"])
+async def test_retention_is_off_where_windows_of_any_age_are_taken(
+    tmp_path: Path, registry: Registry, horizon_days: int | None, left: int
+) -> None:
+    now_s = (TODAY + 10_000.0) * SECONDS_PER_DAY
+    async with open_store(embedded_url(tmp_path / "store"), archive=tmp_path / "archive") as store:
+        await put(store, TODAY)
+        subject = closing(store, registry, now_s)._replace(archiving=Archiving(store, horizon_days))
+        await subject.close(REGION, TODAY)
+        await subject.archiving.archive(REGION, TODAY)
+        await subject.delete_due()
+        assert len(list((tmp_path / "archive" / f"region-{REGION}").iterdir())) == left

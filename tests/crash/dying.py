@@ -16,6 +16,7 @@ CLASSES = {
     "ArchiveWriter": "wattseal.aggregator.archive_file",
     "Line": "wattseal.aggregator.store_valkey",
     "Segments": "wattseal.aggregator.segments",
+    "Store": "wattseal.aggregator.store",
     "Ledger": "wattseal.keyserver.ledger",
     "FleetState": "wattseal.meter_sim.state",
     "Half": "wattseal.keyserver.half",

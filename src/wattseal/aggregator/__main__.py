@@ -149,6 +149,36 @@ def archive(
 
 
 @cli.command()
+def expire(
+    data: Data,
+    region: Annotated[str, typer.Option(help="Region of the windows.")],
+    policy: Annotated[str | None, typer.Option(help="Policy pack: a name or a .toml file; trial if absent.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them; without it, only tell.")] = False,
+    store: StoreUrl = None,
+    allow_loss: AllowLoss = False,
+) -> None:
+    """Tell which archived windows the policy keeps no longer: a running service deletes them by itself."""
+    import asyncio
+
+    from wattseal.aggregator.retention import Deletion, Retention
+    from wattseal.aggregator.store import embedded_url, open_store
+    from wattseal.edge.home import home_directory
+    from wattseal.policy.pack import named_policy
+    from wattseal.protocol.time import system_clock
+
+    home, named, rules = home_directory(data.absolute()), _region(region), named_policy(policy)
+
+    async def run() -> list[Deletion]:
+        url = embedded_url(home / "store") if store is None else store
+        async with open_store(url, home / SEGMENTS, home / ARCHIVE, allow_loss=allow_loss) as opened:
+            retention = Retention(opened, rules, system_clock)
+            return await (retention.delete_due([named]) if delete else retention.due(named))
+
+    told = [deletion.told() for deletion in asyncio.run(run())]
+    typer.echo(json.dumps({"region": region, "deleted" if delete else "due": told}))
+
+
+@cli.command()
 def recompute(
     data: Data,
     region: Annotated[str, typer.Option(help="Region of the answers.")],

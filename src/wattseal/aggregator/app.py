@@ -21,6 +21,7 @@ from wattseal.aggregator.door import Door, Reason
 from wattseal.aggregator.folds import Folds
 from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.intake import Intake, answer_of
+from wattseal.aggregator.retention import Retention
 from wattseal.aggregator.store import PutStatus, Store, open_store
 from wattseal.aggregator.totals import Totals
 from wattseal.aggregator.windows import FOLD_EVERY_S, LOOK_EVERY_S, Closing, Folding
@@ -89,10 +90,12 @@ class _Running:
         self.totals = Totals(store, parts.registry, folds, parts.signing_key, self.billing, days)
         self.archiving = Archiving(store, parts.horizon_days)
         self.folding = Folding(store, parts.registry, parts.clock, folds)
-        self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving)
+        self.retention = Retention(store, parts.policy, parts.clock)
+        self.closing = Closing(store, parts.registry, parts.clock, parts.grace_hours, self.archiving, self.retention)
         self.kept: list[tuple[Callable[[], Awaitable[None]], float, Keeper]] = [
             (self.closing.close_due, LOOK_EVERY_S, Keeper("closing windows", parts.clock)),
             (self.closing.archive_due, LOOK_EVERY_S, Keeper("archiving windows", parts.clock)),
+            (self.closing.delete_due, LOOK_EVERY_S, Keeper("deleting windows", parts.clock)),
             (self.folding.fold, FOLD_EVERY_S, Keeper("folding reports ahead", parts.clock)),
         ]
 
@@ -180,6 +183,12 @@ def _operator_routes(app: FastAPI, parts: Parts) -> None:
         _known(parts.registry, region)
         state = await _running(app).archiving.archive(RegionId(region), window)
         return json_response({"region": region, "date": date, "status": state.status})
+
+    @app.get("/v1/regions/{region}/deletions", dependencies=scoped(parts.tokens, Scope.OPERATOR, Scope.AUDITOR))
+    async def deletions(region: str) -> Response:
+        """Windows whose reports were deleted because their retention was over."""
+        _known(parts.registry, region)
+        return json_response([one.told() for one in await _running(app).retention.deleted(RegionId(region))])
 
 
 def _collector_routes(app: FastAPI, parts: Parts) -> None:

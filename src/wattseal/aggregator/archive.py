@@ -49,13 +49,17 @@ class Archive:
             raise StoreUnavailable(f"archive file {digest.hex()} does not hold what was copied")
         file.check()
 
-    def keep_only(self, region: str, window: int, digest: bytes) -> None:
-        """Delete copies of the window that were begun or made beside its file; a worker at one deletes it itself."""
-        path = self._path(region, window, digest)
-        stem = _stem(window)
-        for other in (*path.parent.glob(f"{stem}.*"), *path.parent.glob(f".{stem}.*")):
-            if other != path:
-                delete_unless_written(other)
+    def keep_only(self, region: str, window: int, digest: bytes | None) -> None:
+        """Delete copies of the window that were begun or made beside its file; a worker at one deletes it itself.
+
+        Without a digest nothing stays. Raises StoreUnavailable.
+        """
+        path = None if digest is None else self._path(region, window, digest)
+        directory, stem = self._place(region), _stem(window)
+        with writing_failures_named():
+            for other in (*directory.glob(f"{stem}.*"), *directory.glob(f".{stem}.*")):
+                if other != path:
+                    delete_unless_written(other)
 
     def fetch(
         self, region: str, window: int, digest: bytes, place: tuple[Held, int, int], meters: Sequence[str]

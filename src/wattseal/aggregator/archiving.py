@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wattseal.aggregator.archive_file import ROWS_A_GROUP, Held, Row, Subject
-from wattseal.aggregator.store import ReportId, Store, WindowState, WindowStatus
+from wattseal.aggregator.store import ReportId, Store, WindowState
 from wattseal.aggregator.store_errors import StoreUnavailable, WindowStateError
 from wattseal.protocol.errors import Unavailable
 from wattseal.protocol.ids import RegionId, Window
@@ -31,7 +31,7 @@ class Archiving(NamedTuple):
         The former while the window is open, and if a late report came meanwhile: then try again.
         """
         state = await self.store.state(region, window)
-        if state.emptied:
+        if state.emptied or state.is_half_deleted:
             return state
         if state.roster_digest is None:
             raise WindowStateError(f"window {window_date(window)} of region {region} is open: close it first")
@@ -59,8 +59,7 @@ class Archiving(NamedTuple):
 
     async def is_due(self, region: RegionId, window: Window) -> bool:
         """Whether the window is closed and something of it is still in the store."""
-        state = await self.store.state(region, window)
-        return state.status is not WindowStatus.open and not state.emptied
+        return (await self.store.state(region, window)).is_archivable
 
     async def _try(self, region: RegionId, window: Window) -> bool:
         """One window that cannot be archived now does not keep the others. That it grew meanwhile is no failure."""

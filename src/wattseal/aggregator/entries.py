@@ -51,23 +51,39 @@ class PutStatus(StrEnum):
 
 
 class WindowStatus(StrEnum):
-    """Open takes reports, closed is frozen, archived is no longer held in the store."""
+    """Open takes reports, closed is frozen, archived is no longer held in the store, deleted is held nowhere."""
 
     open = "open"
     closed = "closed"
     archived = "archived"
+    deleted = "deleted"
 
 
 class WindowState(NamedTuple):
     """The roster digest is None while the window is open.
 
-    Of an archived one `archive` is the digest of its content, and `emptied` tells that the store holds no more of it.
+    Of an archived one `archive` is the digest of its content, and `emptied` tells that the store holds no more of it;
+    of a deleted one, that no file is left either.
     """
 
     status: WindowStatus
     roster_digest: bytes | None
     archive: bytes | None = None
     emptied: bool = False
+
+    @property
+    def is_archivable(self) -> bool:
+        """Whether it is closed and something of it is still in the store."""
+        return self.status in (WindowStatus.closed, WindowStatus.archived) and not self.emptied
+
+    @property
+    def is_deletable(self) -> bool:
+        """Whether all that is left of it is its file, or that was to be deleted before."""
+        return self.emptied if self.status is WindowStatus.archived else self.is_half_deleted
+
+    @property
+    def is_half_deleted(self) -> bool:
+        return self.status is WindowStatus.deleted and not self.emptied
 
 
 def check_region(region: str) -> None:

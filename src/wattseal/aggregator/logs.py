@@ -8,6 +8,11 @@ def totals_log(channel: Channel, window: Window) -> str:
     return f"totals:{channel}:{window}"
 
 
+def retention_log(region: RegionId) -> str:
+    """What was deleted because its retention was over."""
+    return f"retention:{region}"
+
+
 def bills_log(region: RegionId) -> str:
     """Answers about all cycles: those of one meter may not overlap."""
     return f"bills:{region}"

@@ -163,6 +163,17 @@ class Store:
         await self._line.write("HSET", key, "emptied", 1)
         return state._replace(emptied=True)
 
+    async def forget(self, region: str, window: int) -> None:
+        """Delete an archived window's file for good; its state and counts stay. Call it again if it was interrupted.
+
+        Raises WindowStateError, and changes nothing, unless the window is archived.
+        """
+        key = window_key(region, window, "state")
+        if refusal := await self._line.call("forget", [key], []):
+            raise WindowStateError(f"window {window} of region {region} {refusal.decode()}")
+        await asyncio.to_thread(self.files.keep_only, region, window, None)
+        await self._line.write("HSET", key, "emptied", 1)
+
     async def _empty(self, region: str, window: int, state: WindowState) -> None:
         """Delete everything of the window but its file."""
         async for keys in self._report_keys(region, window):
@@ -170,8 +181,7 @@ class Store:
         rest = (window_key(region, window, name) for name in ("highest", "late", "conflicts"))
         await self._line.write("UNLINK", *rest)
         await asyncio.to_thread(self._segments.drop, _folder(region, window))
-        if state.archive is not None:
-            await asyncio.to_thread(self.files.keep_only, region, window, state.archive)
+        await asyncio.to_thread(self.files.keep_only, region, window, state.archive)
 
     async def state(self, region: str, window: int) -> WindowState:
         return state_of(*await self._line.read("HMGET", window_key(region, window, "state"), *STATE_FIELDS))

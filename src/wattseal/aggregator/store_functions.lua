@@ -61,7 +61,7 @@ end
 local function put(KEYS, ARGV)
   local keys = { state = KEYS[1], highest = KEYS[2], late = KEYS[3], conflicts = KEYS[4] }
   local status = redis.call('HGET', keys.state, 'status')
-  if status == 'archived' then return string.rep(ARCHIVED, #ARGV) end
+  if status == 'archived' or status == 'deleted' then return string.rep(ARCHIVED, #ARGV) end
   local is_open = not status
   local reports, id_starts = {}, #KEYS[1] - #'state' + #'report:' + 1
   for i = 1, #ARGV do reports[i] = KEYS[4 + i] end
@@ -91,13 +91,23 @@ end
 -- KEYS: state. ARGV: the archive's digest and the counts that it holds. Why not, if refused; the first one stays.
 local function archive(KEYS, ARGV)
   local status = redis.call('HGET', KEYS[1], 'status')
-  if status == 'archived' then return false end
+  if status == 'archived' or status == 'deleted' then return false end
   if not status then return 'is open: close it first' end
   local counts = redis.call('HMGET', KEYS[1], 'accepted', 'late', 'conflicts')
   for i = 1, #counts do
     if (counts[i] or '0') ~= ARGV[i + 1] then return 'has grown since it was copied: archive it again' end
   end
   redis.call('HSET', KEYS[1], 'status', 'archived', 'archive', ARGV[1])
+  return false
+end
+
+-- KEYS: state. Why not, if refused; again: no change.
+local function forget(KEYS, ARGV)
+  local status = redis.call('HGET', KEYS[1], 'status')
+  if status == 'deleted' then return false end
+  if status ~= 'archived' or redis.call('HEXISTS', KEYS[1], 'emptied') == 0 then return 'is not archived yet' end
+  redis.call('HSET', KEYS[1], 'status', 'deleted')
+  redis.call('HDEL', KEYS[1], 'archive', 'emptied')
   return false
 end
 
@@ -111,4 +121,5 @@ end
 redis.register_function('wattseal_put_VERSION', put)
 redis.register_function('wattseal_close_VERSION', close)
 redis.register_function('wattseal_archive_VERSION', archive)
+redis.register_function('wattseal_forget_VERSION', forget)
 redis.register_function('wattseal_append_VERSION', append)

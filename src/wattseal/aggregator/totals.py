@@ -20,7 +20,7 @@ from wattseal.policy.levels import Granted
 from wattseal.policy.limits import NOBODY, Asker
 from wattseal.policy.measures import Measures
 from wattseal.policy.questions import Capacity, noise_of, permit_total
-from wattseal.protocol.errors import Contradiction, NobodyReported, WindowNotClosed
+from wattseal.protocol.errors import Contradiction, NobodyReported, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.report import Header
@@ -108,6 +108,8 @@ class Totals:
         state = await self.store.state(question.region, question.window)
         if state.status is WindowStatus.open:
             raise WindowNotClosed(f"window {window_date(question.window)} of region {question.region} is still open")
+        if state.status is WindowStatus.deleted:
+            raise UnknownSubject(f"window {window_date(question.window)} was deleted: its retention is over")
         if state.roster_digest != roster.fingerprint:
             raise Contradiction("the window was closed under another roster")
         return roster

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.folds import Folds
+from wattseal.aggregator.retention import Retention
 from wattseal.aggregator.store import Store, WindowState, WindowStatus
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import Rejected
@@ -26,6 +27,7 @@ class Closing(NamedTuple):
     clock: Clock
     grace_hours: float | None
     archiving: Archiving
+    retention: Retention
 
     async def close(self, region: RegionId, window: Window) -> WindowState:
         """Freeze the window's set under the roster in force. Again: no change. Raises UnknownSubject, Rejected."""
@@ -51,6 +53,11 @@ class Closing(NamedTuple):
     async def archive_due(self) -> None:
         """Archive what is past the horizon. Raises StoreUnavailable."""
         await self.archiving.archive_due(self._regions(), self.clock())
+
+    async def delete_due(self) -> None:
+        """Delete what the policy keeps no longer, unless windows of any age are taken. Raises StoreUnavailable."""
+        if self.archiving.horizon_days is not None:
+            await self.retention.delete_due(self._regions())
 
 
 class Folding(NamedTuple):

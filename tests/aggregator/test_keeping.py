@@ -1,4 +1,4 @@
-"""A service whose background work fails says so, and is ready again once it works."""
+"""What a running aggregator does by itself: it archives and deletes, and is not ready while that fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,16 +7,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.aggregator.cycles import END, registry
+from tests.aggregator.cycles import END, region, registry
 from tests.policy.rosters import REGION, TRUST, operator
 from wattseal.aggregator.app import Parts, aggregator_app
 from wattseal.aggregator.heads import HeadsSeen
 from wattseal.aggregator.store import Entry, embedded_url, open_store
 from wattseal.cryptosystems.backend import Backend
-from wattseal.edge.access import Tokens
+from wattseal.edge.access import Scope, Tokens
 from wattseal.policy.pack import trial_policy
-from wattseal.protocol.ids import Window
-from wattseal.protocol.time import SECONDS_PER_DAY
+from wattseal.protocol.ids import Channel, CohortId, Window
+from wattseal.protocol.statement import TotalQuestion
+from wattseal.protocol.time import SECONDS_PER_DAY, window_date
 
 NOW = END * 60.0
 SINCE = "wattseal_keeper_failing_since_seconds"
@@ -29,13 +30,15 @@ def anyio_backend() -> str:
 
 
 def parts_of(home: Path) -> Parts:
-    Tokens.create(home / "tokens.json")
+    tokens = Tokens.create(home / "tokens.json")
+    (home / "auditor").write_text(tokens[Scope.AUDITOR])
+    (home / "collector").write_text(tokens[Scope.COLLECTOR])
     return Parts(
         store_url=embedded_url(home / "store"),
         segments=home / "segments",
         archive=home / "archive",
         allow_loss=False,
-        registry=registry(home / "registry"),
+        registry=registry(home / "registry", [region(effective=WINDOW - 500)]),
         tokens=Tokens.load(home / "tokens.json"),
         policy=trial_policy(),
         signing_key=operator("aggregator"),
@@ -77,3 +80,36 @@ async def test_not_ready_while_nothing_can_be_archived(tmp_path: Path, monkeypat
     async with open_store(parts.store_url, parts.segments, parts.archive) as store:
         assert (await store.state(REGION, WINDOW)).emptied
         assert await store.fetch(REGION, WINDOW, 1, 1, ["m0"]) == [(0, b"report")]
+
+
+@pytest.mark.anyio
+async def test_what_is_past_its_retention_is_deleted_and_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattseal.aggregator.app.LOOK_EVERY_S", 0.01)
+    parts, old = parts_of(tmp_path), Window(WINDOW - 400)
+    async with open_store(parts.store_url, parts.segments, parts.archive) as store:
+        for window in (old, WINDOW):
+            await store.put([Entry(REGION, window, 1, 1, "m0", 0, b"report")])
+            await store.close(REGION, window, bytes(32))
+    app = aggregator_app(parts)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        auditor = {"Authorization": f"Bearer {(tmp_path / 'auditor').read_text()}"}
+        place = f"http://aggregator/v1/regions/{REGION}"
+        async with asyncio.timeout(30):
+            while not (deleted := (await client.get(f"{place}/deletions", headers=auditor)).json()):
+                await asyncio.sleep(0.02)
+        assert [(one["date"], one["accepted"], one["kept_days"]) for one in deleted] == [
+            (window_date(old).isoformat(), 1, 365)
+        ]
+        windows = {one["date"]: one["status"] for one in (await client.get(f"{place}/windows", headers=auditor)).json()}
+        assert windows == {window_date(old).isoformat(): "deleted", window_date(WINDOW).isoformat(): "archived"}
+        collector = {"Authorization": f"Bearer {(tmp_path / 'collector').read_text()}"}
+        refused = await client.get(f"{place}/deletions", headers=collector)
+        assert refused.json()["type"] == "urn:wattseal:problem:forbidden"
+        question = TotalQuestion(
+            purpose="grid-planning", region=REGION, cohort=CohortId("town"), channel=Channel.DELIVERED, window=old
+        )
+        unknown = await client.post("http://aggregator/v1/totals", headers=collector, content=question.to_bytes())
+        assert unknown.status_code == 404
+        assert unknown.json()["detail"] == f"window {window_date(old)} was deleted: its retention is over"
