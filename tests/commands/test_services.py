@@ -25,6 +25,7 @@ from wattseal.protocol.ids import Channel, CohortId, RegionId, Role
 from wattseal.protocol.release import ReleaseRequest
 from wattseal.protocol.statement import TotalQuestion
 from wattseal.protocol.time import parse_window
+from wattseal.protocol.tokens import TokenProof
 
 METERS, DAY = 80, "2026-03-02"
 FLEET = ("--meters", METERS, "--leaf-size", 40, "--first-date", DAY)
@@ -64,7 +65,7 @@ def released_bytes(directory: Path, cohort: str) -> bytes:
     with Client.of_directory(directory) as client:
         answer = client.answer(question)
     token = places.token(Role.UNBLINDER, Scope.COLLECTOR)
-    request = ReleaseRequest(answer=answer, unblinder_token=token)
+    request = ReleaseRequest(answer=answer, proof=TokenProof.issue(token, answer.statement))
     with RoleClient(places.urls().decryptor, places.token(Role.DECRYPTOR, Scope.COLLECTOR)) as decryptor:
         return decryptor.post("/v1/releases", request)
 

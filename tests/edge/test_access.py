@@ -1,6 +1,5 @@
 """Access tokens: what is stored of them, and what opens with which."""
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -12,6 +11,9 @@ from wattseal.edge.access import DAYS, Holder, Scope, Tokens, add_token, holders
 from wattseal.edge.private_files import write_private
 from wattseal.policy.limits import Asker
 from wattseal.protocol.errors import Forbidden, TokenExpired, Unauthorized, UsageError
+from wattseal.protocol.tokens import TokenProof, token_key
+
+QUESTION = b'{"purpose":"grid-planning"}'
 
 
 @pytest.fixture
@@ -31,10 +33,10 @@ def test_one_token_a_scope(path: Path) -> None:
     assert all(re.fullmatch(r"[\w-]{43}", token) for token in tokens.values())
 
 
-def test_only_hashes_are_kept(path: Path) -> None:
+def test_only_keys_to_check_by_are_kept(path: Path) -> None:
     tokens = Tokens.create(path)
-    kept = {holder.token_digest: holder.scopes for holder in holders_in(path)}
-    assert kept == {hashlib.sha256(token.encode()).digest(): (scope,) for scope, token in tokens.items()}
+    kept = {holder.token_key: holder.scopes for holder in holders_in(path)}
+    assert kept == {token_key(token): (scope,) for scope, token in tokens.items()}
     assert not any(token.encode() in path.read_bytes() for token in tokens.values())
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -67,10 +69,43 @@ def test_a_token_that_is_not_known(path: Path, change: str) -> None:
     assert token[1:] not in error.value.detail
 
 
-def test_the_stored_hash_is_no_token(path: Path) -> None:
+def test_what_is_stored_is_no_token(path: Path) -> None:
+    """Nor does it make a proof of one: who steals the file asks nothing."""
     Tokens.create(path)
+    stored, loaded = json.loads(path.read_bytes())["holders"][0]["token_key"], Tokens.load(path)
     with pytest.raises(Unauthorized):
-        Tokens.load(path).require(json.loads(path.read_bytes())["holders"][0]["token_digest"], Scope.COLLECTOR)
+        loaded.require(stored, Scope.COLLECTOR)
+    proof = TokenProof.issue(stored, QUESTION).model_copy(update={"key": holders_in(path)[0].token_key})
+    with pytest.raises(Unauthorized, match="not one of this question"):
+        loaded.require_proof(proof, QUESTION, Scope.COLLECTOR)
+
+
+def test_a_proof_stands_for_the_token_in_one_question(path: Path) -> None:
+    token = Tokens.create(path)[Scope.COLLECTOR]
+    loaded, proof = Tokens.load(path), TokenProof.issue(token, QUESTION)
+    assert loaded.require_proof(proof, QUESTION, Scope.COLLECTOR) == loaded.require(token, Scope.COLLECTOR)
+    assert token.encode() not in proof.to_bytes()
+    for other in (b"", QUESTION + b" ", QUESTION[:-1]):
+        with pytest.raises(Unauthorized, match="not one of this question"):
+            loaded.require_proof(proof, other, Scope.COLLECTOR)
+
+
+def test_a_proof_is_as_good_as_its_token(path: Path) -> None:
+    """Scope, end and revocation are looked at whenever it comes."""
+    now = [1_000.0]
+    tokens = Tokens.create(path, lambda: now[0])
+    loaded, proof = Tokens.load(path, lambda: now[0]), TokenProof.issue(tokens[Scope.COLLECTOR], QUESTION)
+    with pytest.raises(Forbidden, match="billing"):
+        loaded.require_proof(proof, QUESTION, Scope.BILLING)
+    with pytest.raises(Unauthorized, match="not known"):
+        loaded.require_proof(TokenProof.issue("x", QUESTION), QUESTION, Scope.COLLECTOR)
+    now[0] += DAYS * 86_400
+    with pytest.raises(TokenExpired):
+        loaded.require_proof(proof, QUESTION, Scope.COLLECTOR)
+    now[0] = 1_000.0
+    revoke_token(path, "collector")
+    with pytest.raises(Unauthorized, match="not known"):
+        loaded.require_proof(proof, QUESTION, Scope.COLLECTOR)
 
 
 @pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER"])
@@ -90,11 +125,11 @@ def test_a_header_that_is_no_bearer(path: Path, header: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[1]", b'{"00":"fleet"}', b'{"holders":[{}],"version":1}', b'{"holders":[],"version":2}', b"\xff"]
+    "content", [b"", b"[1]", b'{"00":"fleet"}', b'{"holders":[{}],"version":2}', b'{"holders":[],"version":1}', b"\xff"]
 )
 def test_a_file_that_holds_no_tokens(path: Path, content: bytes) -> None:
     write_private(path, content)
-    with pytest.raises(UsageError, match=r"tokens\.json does not hold hashed tokens"):
+    with pytest.raises(UsageError, match=r"tokens\.json does not hold the keys of tokens"):
         Tokens.load(path)
 
 
@@ -106,7 +141,7 @@ def test_a_file_that_others_can_read(path: Path) -> None:
 
 
 def holder(name: str, *scopes: Scope, expires: int = 2**40) -> Holder:
-    return Holder(name=name, scopes=scopes, token_digest=bytes(32), expires=expires)
+    return Holder(name=name, scopes=scopes, token_key=bytes(32), expires=expires)
 
 
 def test_a_token_has_an_end(path: Path) -> None:

@@ -21,7 +21,7 @@ def holder(token: bytes = b"a", questions_per_day: int = 1_000, at_once: int = 1
     return Holder(
         name="university",
         scopes=(Scope.COLLECTOR,),
-        token_digest=token * 32,
+        token_key=token * 32,
         expires=1,
         questions_per_day=questions_per_day,
         at_once=at_once,

@@ -68,6 +68,7 @@ from wattseal.protocol.tariff.registers import Program, results_of
 from wattseal.protocol.tariff.signed import SignedTariff
 from wattseal.protocol.tariff.toml_file import packaged
 from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
+from wattseal.protocol.tokens import TokenProof, token_key
 
 ZONE = "America/Los_Angeles"
 MAY = Cycle(date(2026, 5, 1), date(2026, 5, 31), ZONE)
@@ -83,7 +84,7 @@ TOKENS = Tokens(
         Holder(
             name=ASKER.name,
             scopes=(Scope.COLLECTOR, Scope.BILLING),
-            token_digest=hashlib.sha256(TOKEN.encode()).digest(),
+            token_key=token_key(TOKEN),
             expires=1 << 62,
         )
     ]
@@ -278,7 +279,7 @@ class Run:
         return BillAnswer.issue(statement, joined, (flagged,) * len(statement.segments), self.aggregator_key)
 
     def ask(self, answer: BillAnswer, seen: tuple[SignedHead, ...] = ()) -> BillsReleased:
-        request = BillReleaseRequest(answer=answer, unblinder_token=TOKEN, seen=seen)
+        request = BillReleaseRequest(answer=answer, proof=TokenProof.issue(TOKEN, answer.statement), seen=seen)
         return self.service.bills.release(request, ASKER)
 
     def release(self, statement: BillStatement, numbers: Numbers | None = None) -> list[BillResult]:
@@ -288,11 +289,11 @@ class Run:
     def aggregator_key(self) -> SigningKey:
         return operator("aggregator")
 
-    def pad_request(self, statement: BillStatement, token: str = TOKEN) -> Envelope:
+    def pad_request(self, statement: BillStatement, token: str = TOKEN, proof: TokenProof | None = None) -> Envelope:
         """As a decryptor that checks nothing would send it."""
         request = BillPadRequest(
             approval=self.answer(statement, [[]] * len(statement.segments)).approval,
-            token=token,
+            proof=TokenProof.issue(token, statement.to_bytes()) if proof is None else proof,
             head=self.decryptor.head(),
         )
         return Envelope.issue(request, operator("decryptor"))

@@ -51,6 +51,7 @@ from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import SeriesCharge
 from wattseal.protocol.time import MINUTES_PER_DAY
+from wattseal.protocol.tokens import TokenProof
 
 HOURS = (END - START) // 60
 SELECTOR = tariff(SeriesCharge(name="Event", start=START, step_minutes=60, prices=(*[200_000] * 5, *[0] * (HOURS - 5))))
@@ -232,6 +233,9 @@ def test_who_may_ask_the_unblinder(tmp_path: Path) -> None:
         statement = run.of("m0")
         with pytest.raises(Unauthorized):
             run.granting.grant_bills(run.pad_request(statement, token=TOKEN + "!"))
+        of_another = TokenProof.issue(TOKEN, run.of("m0", "m1").to_bytes())
+        with pytest.raises(Unauthorized, match="not one of this question"):
+            run.granting.grant_bills(run.pad_request(statement, proof=of_another))
         body = run.pad_request(statement).body
         with pytest.raises(SignatureInvalid):
             run.granting.grant_bills(Envelope(body=body, signature=bytes(64)))

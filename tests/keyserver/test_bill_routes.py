@@ -15,6 +15,7 @@ from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
 from wattseal.keyserver.bills_decryptor import BillsReleased
 from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.protocol.billing import BillReleaseRequest, BillStatement
+from wattseal.protocol.tokens import TokenProof
 
 FAILED = "wattseal_failed_openings_total"
 
@@ -34,7 +35,8 @@ def ask(
     numbers = run.numbers(statement)
     for segment in numbers[:spoiled]:
         segment[0] = segment[1]
-    request = BillReleaseRequest(answer=run.answer(statement, numbers), unblinder_token=TOKEN)
+    answer = run.answer(statement, numbers)
+    request = BillReleaseRequest(answer=answer, proof=TokenProof.issue(TOKEN, answer.statement))
     headers = {"Authorization": f"Bearer {token}"}
     return http.post("/v1/bill-releases", content=request.to_bytes(), headers=headers)
 

@@ -42,6 +42,7 @@ from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, StatedNoise, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tokens import TokenProof
 from wattseal.protocol.trust import TrustAnchors
 
 WINDOW = Window(20_514)
@@ -190,7 +191,7 @@ def pad_request(*seen: Envelope) -> PadRequest:
     return PadRequest(
         approval=answer().approval,
         check_key_id=b"check key's name",
-        token="t",
+        proof=TokenProof.issue("t", answer().statement),
         head=head(Role.DECRYPTOR),
         seen=seen,
     )
@@ -286,7 +287,8 @@ ONE_OF_EACH = (
     answer().approval,
     Envelope.issue(key_notice(), signing_key("decryptor")),
     Head(role=Role.DECRYPTOR, counter=0, hash=bytes(32)),
-    ReleaseRequest(answer=answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
+    TokenProof.issue("t", answer().statement),
+    ReleaseRequest(answer=answer(), proof=TokenProof.issue("t", answer().statement), seen=(head(Role.DECRYPTOR),)),
     pad_request(),
     SeenHeads(heads=(head(Role.UNBLINDER),)),
     consent(),
@@ -360,8 +362,12 @@ ONE_OF_EACH = (
     bill_statement().segments[0].reports[0],
     bill_answer(),
     bill_answer().approval,
-    BillReleaseRequest(answer=bill_answer(), unblinder_token="t", seen=(head(Role.DECRYPTOR),)),
-    BillPadRequest(approval=bill_answer().approval, token="t", head=head(Role.DECRYPTOR)),
+    BillReleaseRequest(
+        answer=bill_answer(), proof=TokenProof.issue("t", bill_answer().statement), seen=(head(Role.DECRYPTOR),)
+    ),
+    BillPadRequest(
+        approval=bill_answer().approval, proof=TokenProof.issue("t", bill_answer().statement), head=head(Role.DECRYPTOR)
+    ),
     BillPadGrant(
         statement_digest=bill_statement().digest(), policy=bytes(32), numbers=bytes(28), head=head(Role.UNBLINDER)
     ),

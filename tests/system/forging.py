@@ -24,6 +24,7 @@ from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalStatement, positions_to_bits
 from wattseal.protocol.time import month_of
+from wattseal.protocol.tokens import TokenProof
 from wattseal.protocol.trust import TrustAnchors
 
 PURPOSE = "research"
@@ -124,12 +125,13 @@ class RogueDecryptor:
         """The pad sum. Raises what the unblinder refuses with."""
         return self.send(self.request(answer))
 
-    def request(self, answer: Answer) -> Envelope:
+    def request(self, answer: Answer, proof: TokenProof | None = None) -> Envelope:
+        """`proof`: of a collector, where the decryptor has nothing better than what it saw of one."""
         month = month_of(TotalStatement.from_bytes(answer.statement).window)
         request = PadRequest(
             approval=answer.approval,
             check_key_id=self.check_key_ids().get(month, bytes(16)),
-            token=self.collector_token,
+            proof=TokenProof.issue(self.collector_token, answer.statement) if proof is None else proof,
             head=Envelope.parse(self.decryptor.get("/v1/head")),
         )
         return Envelope.issue(request, self.key)

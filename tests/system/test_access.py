@@ -34,7 +34,7 @@ def added(town: Town, name: str, *options: object) -> str:
 
 def test_a_token_that_has_expired(town: Town) -> None:
     day = town.day(only=("town/b",))
-    ended = Holder(name="former", scopes=(Scope.COLLECTOR,), token_digest=bytes(32), expires=1)
+    ended = Holder(name="former", scopes=(Scope.COLLECTOR,), token_key=bytes(32), expires=1)
     token = add_token(town.places.of(AGGREGATOR) / "tokens.json", ended)
     with holding(town, token) as client, pytest.raises(TokenExpired):
         client.post("/v1/totals", town.question(day, "town/b"))

@@ -9,9 +9,12 @@ import pytest
 from tests.system.relay import Answering, Exchange, PostService
 from tests.system.town import Town
 from wattseal.collector.deployment import UNBLINDER
+from wattseal.edge.access import Scope
+from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import LedgerBehind, SignatureInvalid, Unavailable, WattsealError
 from wattseal.protocol.release import PadGrant, PadRequest
 from wattseal.protocol.signing import Envelope
+from wattseal.protocol.tokens import TokenProof
 
 
 @contextmanager
@@ -52,6 +55,39 @@ def test_a_repeated_request_gets_nothing_new(town: Town) -> None:
     assert (late.status_code, late.json()["type"]) == (503, "urn:wattseal:problem:ledger-behind")
     assert [kind for kind, _ in town.entries(UNBLINDER, before)] == ["intent"]
     town.opens_exactly(day, "town/c")
+
+
+def test_a_decryptor_gets_pads_for_no_other_question_by_what_it_saw_of_a_collector(town: Town) -> None:
+    """It has its own key, and answers that the aggregator signed for others; of the collector it has a proof."""
+    day = town.day(only=("town",))
+    town.opens_exactly(day, "town/a")
+    asked = PadRequest.from_bytes(Envelope.parse(last_exchange(town).request).body)
+    token = town.places.token(UNBLINDER, Scope.COLLECTOR)
+    assert not any(token.encode() in exchange.request for exchange in town.deployment.relay.exchanges)
+    others = {
+        "another cohort": town.answer(day, "town/b"),
+        "another purpose": town.answer(day, "town/a", purpose="operations"),
+        "another day": town.answer(town.day(only=("town",)), "town/a"),
+    }
+    proof, own = asked.proof, TokenProof.issue("a token of its own", others["another cohort"].statement)
+    for answer in others.values():
+        for replayed in (proof, own, own.model_copy(update={"key": proof.key})):
+            before = town.counter(UNBLINDER)
+            refused = posted(town, town.rogue_decryptor.request(answer, replayed).to_bytes())
+            assert (refused.status_code, refused.json()["type"]) == (401, "urn:wattseal:problem:unauthorized")
+            assert town.counter(UNBLINDER) == before
+    bearer = httpx.post(
+        f"{town.deployment.urls().unblinder}/v1/heads",
+        content=b'{"heads":[]}',
+        headers={"Authorization": f"Bearer {to_base64(proof.signature)}"},
+    )
+    assert bearer.status_code == 401
+    of_the_collector = {
+        "the same question": (town.answer(day, "town/a"), proof),
+        "one that it asks": (others["another cohort"], TokenProof.issue(token, others["another cohort"].statement)),
+    }
+    for answer, sound in of_the_collector.values():
+        assert posted(town, town.rogue_decryptor.request(answer, sound).to_bytes()).status_code == 200
 
 
 @pytest.mark.parametrize("part", ["body", "signature"])

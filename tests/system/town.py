@@ -47,6 +47,7 @@ from wattseal.protocol.roster import Roster, RosterRow, SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, TotalQuestion
 from wattseal.protocol.time import parse_window, window_date
+from wattseal.protocol.tokens import TokenProof
 
 LAYOUT = DEFAULT_LAYOUTS[15]
 (CHUNK,) = LAYOUT.chunks(PAILLIER_3072.modulus_bits)
@@ -260,7 +261,8 @@ class Town(Services):
 
     def raw_release(self, answer: Answer) -> httpx.Response:
         """The decryptor's answer as it comes over the wire."""
-        request = ReleaseRequest(answer=answer, unblinder_token=self.places.token(UNBLINDER, Scope.COLLECTOR))
+        proof = TokenProof.issue(self.places.token(UNBLINDER, Scope.COLLECTOR), answer.statement)
+        request = ReleaseRequest(answer=answer, proof=proof)
         token = self.places.token(DECRYPTOR, Scope.COLLECTOR)
         with httpx.Client(trust_env=False) as http:
             return http.post(

@@ -257,6 +257,12 @@ def approval() -> Json:
     return {k: answer()[k] for k in ("statement", "signature")} | {"payload_digest": text64(PAYLOAD_DIGEST)}
 
 
+def token_proof(token: str, statement: bytes) -> Json:
+    seed = SigningKey(hashlib.sha256(b"wattseal/1 token\0" + token.encode()).digest())
+    signed = b"wattseal/1 question to the unblinder\0" + statement
+    return {"key": text64(bytes(seed.verify_key)), "signature": text64(seed.sign(signed).signature)}
+
+
 def signed_roster() -> Json:
     operators = ("utility", "aggregator_operator", "unblinder_operator")
     body = canonical(ROSTER)
@@ -340,13 +346,14 @@ def good_messages() -> Iterator[tuple[str, str, Json]]:
     yield "envelope_key_notice", "Envelope", envelope("KeyNotice", "decryptor", NOTICE)
     yield "envelope_release", "Envelope", envelope("Release", "decryptor", RELEASE)
     yield "release", "Release", RELEASE
+    yield "token_proof", "TokenProof", token_proof("token", canonical(STATEMENT))
     yield (
         "pad_request",
         "PadRequest",
         {
             "approval": approval(),
             "check_key_id": text64(bytes(range(16))),
-            "token": "token",
+            "proof": token_proof("token", canonical(STATEMENT)),
             "head": decryptor,
             "seen": [],
         },

@@ -35,6 +35,7 @@ from wattseal.protocol.tariff.bill import Customer, Cycle
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.time import parse_window, window_minutes
+from wattseal.protocol.tokens import TokenProof
 from wattseal.protocol.trust import TrustAnchors
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class _Services(NamedTuple):
     def of(cls, urls: Iterable[str], tokens: Tokens) -> Self:
         aggregator, decryptor, unblinder = (RoleClient(url, token) for url, token in zip(urls, tokens, strict=True))
         return cls(aggregator, decryptor, unblinder, tokens.unblinder)
+
+    def proof(self, statement: bytes) -> TokenProof:
+        """What the decryptor passes on to the unblinder: it could use the token itself for questions of its own."""
+        return TokenProof.issue(self.unblinder_token, statement)
 
     def close(self) -> None:
         for service in (self.aggregator, self.decryptor, self.unblinder):
@@ -183,7 +188,7 @@ class Client:
     def release(self, answer: Answer) -> Release:
         """Have an answer opened, and check the release against it. Raises LedgerBehind if a half was rolled back."""
         seen = self._shown()
-        request = ReleaseRequest(answer=answer, unblinder_token=self._totals.unblinder_token, seen=seen)
+        request = ReleaseRequest(answer=answer, proof=self._totals.proof(answer.statement), seen=seen)
         return self._checked(Release, self._totals.decryptor.post("/v1/releases", request), answer.statement)
 
     def explain(self, question: TotalQuestion) -> dict[str, object]:
@@ -296,7 +301,7 @@ class Client:
     def bill_release(self, answer: BillAnswer) -> BillRelease:
         """As `release`, for bills. Whether each result is there is seen by `bills.settled`, which has the tariff."""
         seen = self._shown()
-        request = BillReleaseRequest(answer=answer, unblinder_token=self._bills.unblinder_token, seen=seen)
+        request = BillReleaseRequest(answer=answer, proof=self._bills.proof(answer.statement), seen=seen)
         release = self._checked(BillRelease, self._bills.decryptor.post("/v1/bill-releases", request), answer.statement)
         if release.flagged != answer.flagged:
             raise Contradiction("the decryptor changed what the aggregator said of flagged intervals")

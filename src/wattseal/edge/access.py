@@ -1,9 +1,8 @@
-"""Access tokens: handed out once, kept as hashes with scopes, an end and a budget, compared in constant time."""
+"""Access tokens: handed out once, kept as keys to check them by, with scopes, an end and a budget."""
 
-import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,8 +13,9 @@ from pydantic import Field, model_validator
 from wattseal.edge.private_files import read_private, write_private
 from wattseal.policy.limits import Asker
 from wattseal.protocol.codec import Bytes32, Count, Many, Message
-from wattseal.protocol.errors import Forbidden, Rejected, TokenExpired, Unauthorized, UsageError
+from wattseal.protocol.errors import Forbidden, Rejected, SignatureInvalid, TokenExpired, Unauthorized, UsageError
 from wattseal.protocol.time import SECONDS_PER_DAY, Clock, system_clock
+from wattseal.protocol.tokens import TokenProof, token_key
 
 DAYS, QUESTIONS_PER_DAY, AT_ONCE = 365, 1_000_000, 8
 """Of the tokens that come with a new home."""
@@ -32,11 +32,11 @@ class Scope(StrEnum):
 
 
 class Holder(Message):
-    """Whoever has the token of this digest. `expires` is in seconds since 1970, `at_once` how many questions wait."""
+    """Whoever has the token of this key. `expires` is in seconds since 1970, `at_once` how many questions wait."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     scopes: Annotated[Many[Scope], Field(min_length=1)]
-    token_digest: Bytes32
+    token_key: Bytes32
     expires: Count
     questions_per_day: Annotated[int, Field(ge=1, le=10_000_000)] = QUESTIONS_PER_DAY
     at_once: Annotated[int, Field(ge=1, le=64)] = AT_ONCE
@@ -47,7 +47,7 @@ class Holder(Message):
 
 
 class _File(Message):
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     holders: Many[Holder]
 
     @model_validator(mode="after")
@@ -58,7 +58,7 @@ class _File(Message):
 
 
 class Tokens:
-    """The hashed tokens of one service. One that is added or revoked counts from the next request on."""
+    """The tokens of one service. One that is added or revoked counts from the next request on."""
 
     def __init__(self, holders: Iterable[Holder], clock: Clock = system_clock, path: Path | None = None) -> None:
         self._holders, self._clock, self._path = tuple(holders), clock, path
@@ -66,7 +66,7 @@ class Tokens:
 
     @classmethod
     def create(cls, path: Path, clock: Clock = system_clock) -> dict[Scope, str]:
-        """Make one token a scope, write their hashes to `path`, and hand the tokens out this one time."""
+        """Make one token a scope, write their keys to `path`, and hand the tokens out this one time."""
         tokens = {scope: secrets.token_urlsafe(32) for scope in Scope}
         _write(path, [holder_of(token, scope, clock() + DAYS * SECONDS_PER_DAY) for scope, token in tokens.items()])
         return tokens
@@ -78,8 +78,19 @@ class Tokens:
 
     def require(self, token: str, *scopes: Scope) -> Holder:
         """Raises Unauthorized for an unknown token, TokenExpired, Forbidden for one of none of these scopes."""
-        digest = _digest(token)
-        known = [holder for holder in self._current() if hmac.compare_digest(holder.token_digest, digest)]
+        return self._good(token_key(token), scopes)
+
+    def require_proof(self, proof: TokenProof, statement: bytes, *scopes: Scope) -> Holder:
+        """As `require`, of a token that is not shown itself. Raises Unauthorized for a proof of another statement."""
+        holder = self._good(proof.key, scopes)
+        try:
+            proof.check(statement)
+        except SignatureInvalid:
+            raise Unauthorized("the proof of the token is not one of this question") from None
+        return holder
+
+    def _good(self, key: bytes, scopes: Collection[Scope]) -> Holder:
+        known = [holder for holder in self._current() if hmac.compare_digest(holder.token_key, key)]
         if not known:
             raise Unauthorized("the token is not known to this service")
         if known[0].expires <= self._clock():
@@ -102,7 +113,7 @@ class Tokens:
 
 def holder_of(token: str, scope: Scope, expires: float) -> Holder:
     """Of a token that comes with a new home: named for its scope."""
-    return Holder(name=scope.value, scopes=(scope,), token_digest=_digest(token), expires=int(expires))
+    return Holder(name=scope.value, scopes=(scope,), token_key=token_key(token), expires=int(expires))
 
 
 def holders_in(path: Path) -> tuple[Holder, ...]:
@@ -110,16 +121,16 @@ def holders_in(path: Path) -> tuple[Holder, ...]:
     try:
         return _File.from_bytes(read_private(path)).holders
     except Rejected:
-        raise UsageError(f"{path} does not hold hashed tokens") from None
+        raise UsageError(f"{path} does not hold the keys of tokens") from None
 
 
 def add_token(path: Path, holder: Holder) -> str:
-    """A fresh token for the holder, whose `token_digest` is replaced. Raises UsageError for a name that is taken."""
+    """A fresh token for the holder, whose `token_key` is replaced. Raises UsageError for a name that is taken."""
     known = holders_in(path)
     if any(other.name == holder.name for other in known):
         raise UsageError(f"--name {holder.name}: there is a token of that name, revoke it first")
     token = secrets.token_urlsafe(32)
-    _write(path, [*known, holder.model_copy(update={"token_digest": _digest(token)})])
+    _write(path, [*known, holder.model_copy(update={"token_key": token_key(token)})])
     return token
 
 
@@ -143,7 +154,3 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     return status.st_ino, status.st_mtime_ns
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

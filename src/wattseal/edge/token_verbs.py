@@ -26,7 +26,7 @@ def add(
     questions_per_day: Annotated[int | None, typer.Option(min=1, help="How many questions it may ask.")] = None,
     at_once: Annotated[int | None, typer.Option(min=1, help="How many are answered at the same time.")] = None,
 ) -> None:
-    """Make a token and print it, this one time: only its hash is kept."""
+    """Make a token and print it, this one time: only a key to check it by is kept."""
     from pydantic import ValidationError
 
     from wattseal.edge.access import AT_ONCE, QUESTIONS_PER_DAY, Holder, Scope, add_token
@@ -40,7 +40,7 @@ def add(
         holder = Holder(
             name=name,
             scopes=tuple(Scope(one) for one in dict.fromkeys(scope)),
-            token_digest=bytes(32),
+            token_key=bytes(32),
             expires=int(system_clock()) + days * SECONDS_PER_DAY,
             questions_per_day=QUESTIONS_PER_DAY if questions_per_day is None else questions_per_day,
             at_once=AT_ONCE if at_once is None else at_once,

@@ -29,7 +29,7 @@ class Turnstile:
     @asynccontextmanager
     async def turn(self, holder: Holder, purpose: str, most_of_purpose: int) -> AsyncIterator[None]:
         """Wait for a turn, and count the question, whatever becomes of it. Raises BudgetSpent, or Busy."""
-        token = holder.token_digest
+        token = holder.token_key
         if self._here[token] >= holder.at_once * (1 + WAITING):
             raise Busy("too many questions of this token are waiting")
         self._count(holder, purpose, most_of_purpose)
@@ -46,7 +46,7 @@ class Turnstile:
             self._day = today
             self._asked.clear()
         for what, most in (("", holder.questions_per_day), (purpose, most_of_purpose)):
-            if self._asked[holder.token_digest, what] >= most:
+            if self._asked[holder.token_key, what] >= most:
                 raise BudgetSpent(f"{most} questions of a day are asked" + (f" for purpose {what}" if what else ""))
         for what in ("", purpose):
-            self._asked[holder.token_digest, what] += 1
+            self._asked[holder.token_key, what] += 1

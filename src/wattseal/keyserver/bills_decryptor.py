@@ -137,7 +137,7 @@ class BillDecryptorService:
         half = self._half
         ask = BillPadRequest(
             approval=request.answer.approval,
-            token=request.unblinder_token,
+            proof=request.proof,
             head=half.head(),
             seen=half.to_show(request.seen),
         )

@@ -159,7 +159,7 @@ class DecryptorService:
         ask = PadRequest(
             approval=request.answer.approval,
             check_key_id=check_key_id(admitted.check_key),
-            token=request.unblinder_token,
+            proof=request.proof,
             head=half.head(),
             seen=half.to_show(request.seen),
         )

@@ -26,7 +26,7 @@ class UnblinderService:
         """
         half = self.half
         request = envelope.opened(PadRequest, half.trust.decryptor)
-        holder = half.tokens.require(request.token, Scope.COLLECTOR)
+        holder = half.tokens.require_proof(request.proof, request.approval.statement, Scope.COLLECTOR)
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.digest()
         with self._turn(request) as earlier:
@@ -48,7 +48,7 @@ class UnblinderService:
         """A signed BillPadGrant; everything else as `grant`."""
         half = self.half
         request = envelope.opened(BillPadRequest, half.trust.decryptor)
-        holder = half.tokens.require(request.token, Scope.BILLING)
+        holder = half.tokens.require_proof(request.proof, request.approval.statement, Scope.BILLING)
         statement = request.approval.opened(half.trust.aggregator)
         digest = statement.fingerprint
         with self._turn(request) as earlier:

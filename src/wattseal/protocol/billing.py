@@ -37,7 +37,7 @@ from wattseal.protocol.ids import (
     RegionField,
     Role,
 )
-from wattseal.protocol.release import Head, SignedHead, Token
+from wattseal.protocol.release import Head, SignedHead
 from wattseal.protocol.roster import Interval, Roster, Unit
 from wattseal.protocol.signing import sign, verify
 from wattseal.protocol.tariff.bill import Cycle
@@ -45,6 +45,7 @@ from wattseal.protocol.tariff.calendar import zone_of
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Compiled, Segment, compile_tariff
 from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tokens import TokenProof
 
 MOST_SEGMENTS, MOST_RESULTS = 1_000, 64
 MOST_REPORTS = 4
@@ -308,7 +309,7 @@ class BillReleaseRequest(Message):
     """Collector to decryptor, as for totals."""
 
     answer: BillAnswer
-    unblinder_token: Token
+    proof: TokenProof
     seen: Annotated[Many[SignedHead], Field(max_length=2)] = ()
 
 
@@ -316,7 +317,7 @@ class BillPadRequest(Message):
     """Decryptor to unblinder: the statement and its approval, never a number of the aggregator's."""
 
     approval: BillApproval
-    token: Token
+    proof: TokenProof
     head: SignedHead
     seen: Annotated[Many[SignedHead], Field(max_length=3)] = ()
 

@@ -11,8 +11,7 @@ from wattseal.protocol.ids import HalfRole, Role
 from wattseal.protocol.roster import MAX_METERS, Unit
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import Answer, Approval
-
-Token = Annotated[str, Field(min_length=1, max_length=128)]
+from wattseal.protocol.tokens import TokenProof
 
 
 class Head(Message):
@@ -47,10 +46,13 @@ def latest_heads(heads: Iterable[SignedHead]) -> SeenHeads:
 
 
 class ReleaseRequest(Message):
-    """Collector to decryptor. `seen` are the latest heads that the collector knows, of either half."""
+    """Collector to decryptor. `seen` are the latest heads that the collector knows, of either half.
+
+    `proof` is for the unblinder, of the token that the collector has there.
+    """
 
     answer: Answer
-    unblinder_token: Token
+    proof: TokenProof
     seen: Annotated[Many[SignedHead], Field(max_length=2)] = ()
 
 
@@ -63,7 +65,7 @@ class PadRequest(Message):
 
     approval: Approval
     check_key_id: Annotated[Bytes, Field(min_length=16, max_length=16)]
-    token: Token
+    proof: TokenProof
     head: SignedHead
     seen: Annotated[Many[SignedHead], Field(max_length=3)] = ()
 

@@ -17,6 +17,7 @@ from wattseal.keyserver.schemes import labels_of
 from wattseal.protocol.ids import MeterId, Role, Window
 from wattseal.protocol.release import ReleaseRequest
 from wattseal.protocol.statement import TotalStatement
+from wattseal.protocol.tokens import TokenProof
 
 LAYOUT = DEFAULT_LAYOUTS[15]
 (CHUNK,) = LAYOUT.chunks(3072)
@@ -102,8 +103,8 @@ class Attack:
         self._under_way = forgery
         statement = self._loot.rogue_aggregator.statement(self._loot.roster, forgery.cohort, self._loot.windows[0])
         answer = self._loot.rogue_aggregator.answer(statement, forgery.ciphertext)
-        token = self._loot.token(Role.UNBLINDER)
-        request = ReleaseRequest(answer=answer, unblinder_token=token)
+        proof = TokenProof.issue(self._loot.token(Role.UNBLINDER), answer.statement)
+        request = ReleaseRequest(answer=answer, proof=proof)
         return outcome(self._decryptor.post, "/v1/releases", request)
 
 
