@@ -79,3 +79,21 @@ async def test_the_queue_is_bounded_and_of_one_token() -> None:
         assert not any(task.done() for task in waiting)
     await asyncio.gather(*waiting)
     await ask(turnstile, one)
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_the_count_is_counted_as_waiting() -> None:
+    """Else a burst would pass the bound before the first count is known."""
+    counted = asyncio.Event()
+
+    async def slowly(*_: object) -> None:
+        await counted.wait()
+
+    turnstile, one = Turnstile(lambda: 0.0, slowly), holder(at_once=1)
+    waiting = [asyncio.create_task(ask(turnstile, one)) for _ in range(1 + WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await ask(turnstile, one)
+    counted.set()
+    await asyncio.gather(*waiting)
+    await ask(turnstile, one)

@@ -192,7 +192,7 @@ def _operator_routes(app: FastAPI, parts: Parts) -> None:
 
 
 def _collector_routes(app: FastAPI, parts: Parts) -> None:
-    turnstile = Turnstile(parts.clock)
+    turnstile = Turnstile(parts.clock, lambda *asked: _running(app).store.spend(*asked))
 
     def turn(holder: Holder, purpose: str) -> AbstractAsyncContextManager[None]:
         """Before any ciphertext is looked for. Raises PurposeNotPermitted; when entered BudgetSpent, Busy."""

@@ -29,6 +29,7 @@ from wattseal.aggregator.store_cluster import ClusterLine
 from wattseal.aggregator.store_errors import StoreSettingsError, StoreUnavailable, WindowStateError
 from wattseal.aggregator.store_keys import (
     STATE_FIELDS,
+    asked_key,
     id_text,
     log_key,
     report_id,
@@ -272,6 +273,12 @@ class Store:
         """How many reports are accepted and late, and how many ids have conflicts; outlives the archive."""
         values = await self._line.read("HMGET", window_key(region, window, "state"), *_COUNTS)
         return {name: 0 if value is None else int(value) for name, value in zip(_COUNTS, values, strict=True)}
+
+    async def spend(self, token: bytes, day: int, budgets: Mapping[str, int]) -> str | None:
+        """Count a token's question in each of its budgets, for all workers together; none if one is spent: its name."""
+        words = [word for budget in budgets.items() for word in budget]
+        spent = await self._line.call("spend", [asked_key(token)], [day, *words])
+        return None if not spent else list(budgets)[spent - 1]
 
     async def append(self, log: str, expected: int, entries: Sequence[bytes]) -> bool:
         """Append to the log if it holds `expected` entries, else change nothing and answer False."""

@@ -111,6 +111,21 @@ local function forget(KEYS, ARGV)
   return false
 end
 
+-- KEYS: what a token asked. ARGV: day, then names of budgets, each with its most. The place of one that is spent, or 0.
+-- Workers' clocks may differ around midnight: no count begins anew because one is behind.
+local function spend(KEYS, ARGV)
+  local known = tonumber(redis.call('HGET', KEYS[1], 'day') or '-1')
+  if tonumber(ARGV[1]) > known then
+    redis.call('DEL', KEYS[1])
+    redis.call('HSET', KEYS[1], 'day', ARGV[1])
+  end
+  for i = 2, #ARGV, 2 do
+    if tonumber(redis.call('HGET', KEYS[1], 'asked:' .. ARGV[i]) or '0') >= tonumber(ARGV[i + 1]) then return i / 2 end
+  end
+  for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], 'asked:' .. ARGV[i], 1) end
+  return 0
+end
+
 -- KEYS: log. ARGV: expected length, entries. 0 if the log has another length, else 1.
 local function append(KEYS, ARGV)
   if redis.call('LLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
@@ -122,4 +137,5 @@ redis.register_function('wattseal_put_VERSION', put)
 redis.register_function('wattseal_close_VERSION', close)
 redis.register_function('wattseal_archive_VERSION', archive)
 redis.register_function('wattseal_forget_VERSION', forget)
+redis.register_function('wattseal_spend_VERSION', spend)
 redis.register_function('wattseal_append_VERSION', append)

@@ -20,6 +20,10 @@ def log_key(log: str) -> str:
     return f"ws:log:{log}"
 
 
+def asked_key(token: bytes) -> str:
+    return f"ws:asked:{token.hex()}"
+
+
 def report_key(region: str, window: int, report: ReportId) -> str:
     return window_key(region, window, f"report:{id_text(report)}")
 

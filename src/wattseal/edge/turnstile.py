@@ -1,11 +1,13 @@
 """How much one token may ask: so many questions a day, a few at once, and a short queue behind them.
 
-Counts are of this process and begin anew with it: they bound what a token can make a service work, not what it learns.
+What is asked at once is of this process; the day's questions are counted wherever a service keeps them: in its memory,
+then they begin anew with it, or for all its workers together. They bound what a token can make a service work, not
+what it learns.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from wattseal.edge.access import Holder
@@ -14,15 +16,38 @@ from wattseal.protocol.time import SECONDS_PER_DAY, Clock
 
 WAITING = 4
 """Questions of one token that may wait for each that is being answered."""
+ALL = ""
+"""Name of the budget of all purposes together; the others are named for their purpose."""
+
+Spend = Callable[[bytes, int, Mapping[str, int]], Awaitable[str | None]]
+"""Of a token's key, on a day, count one question in each of these budgets, unless one of them is spent: its name."""
+
+
+class CountsInMemory:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._asked: Counter[tuple[bytes, str]] = Counter()
+
+    async def spend(self, token: bytes, day: int, budgets: Mapping[str, int]) -> str | None:
+        """See `Spend`."""
+        if day != self._day:
+            self._day = day
+            self._asked.clear()
+        for name, most in budgets.items():
+            if self._asked[token, name] >= most:
+                return name
+        self._asked.update((token, name) for name in budgets)
+        return None
 
 
 class Turnstile:
     """Of one service, for one event loop."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, spend: Spend | None = None) -> None:
         self._clock = clock
-        self._day = 0
-        self._asked: Counter[tuple[bytes, str]] = Counter()
+        self._spend = CountsInMemory().spend if spend is None else spend
         self._here: Counter[bytes] = Counter()
         self._turns: dict[bytes, asyncio.Semaphore] = {}
 
@@ -32,21 +57,16 @@ class Turnstile:
         token = holder.token_key
         if self._here[token] >= holder.at_once * (1 + WAITING):
             raise Busy("too many questions of this token are waiting")
-        self._count(holder, purpose, most_of_purpose)
         self._here[token] += 1
         try:
+            await self._count(token, {ALL: holder.questions_per_day, purpose: most_of_purpose})
             async with self._turns.setdefault(token, asyncio.Semaphore(holder.at_once)):
                 yield
         finally:
             self._here[token] -= 1
 
-    def _count(self, holder: Holder, purpose: str, most_of_purpose: int) -> None:
-        today = int(self._clock()) // SECONDS_PER_DAY
-        if today != self._day:
-            self._day = today
-            self._asked.clear()
-        for what, most in (("", holder.questions_per_day), (purpose, most_of_purpose)):
-            if self._asked[holder.token_key, what] >= most:
-                raise BudgetSpent(f"{most} questions of a day are asked" + (f" for purpose {what}" if what else ""))
-        for what in ("", purpose):
-            self._asked[holder.token_key, what] += 1
+    async def _count(self, token: bytes, budgets: Mapping[str, int]) -> None:
+        spent = await self._spend(token, int(self._clock()) // SECONDS_PER_DAY, budgets)
+        if spent is not None:
+            of_what = f" for purpose {spent}" if spent != ALL else ""
+            raise BudgetSpent(f"{budgets[spent]} questions of a day are asked{of_what}")
