@@ -61,7 +61,8 @@ def _serve(home: Path, store: str) -> None:
 
 def _verify(home: Path, body: Path) -> None:
     """Microseconds of processor time for one signature, libsodium being called with everything at hand."""
-    (roster,) = _registry(home).rosters()
+    book = _registry(home).rosters
+    (roster,) = map(book.named, book.fingerprints())
     prepared = []
     for encoded in unframe(body.read_bytes(), 10_000):
         report = decode_report(encoded)

@@ -125,7 +125,7 @@ async def ask_total(store: Store, known: Registry, billing: Billing, window: Win
     daily = {"kind": Kind.DAILY, "suite": Suite.MASKING, "start": start, "end": end}
     sealed = bytes(MaskingParameters(DEFAULT_LAYOUTS[15]).ciphertext_bytes)
     await upload(store, known, *(cycle_report(sealed, meter=MeterId(meter), **daily) for meter in FOUR))
-    await store.close(REGION, window, known.roster(REGION, window).fingerprint)
+    await store.close(REGION, window, known.rosters.at(REGION, window).fingerprint)
     totals = Totals(
         store,
         known,

@@ -42,7 +42,7 @@ def plain(known: Registry, sent: Iterable[Report], cohort: str) -> tuple[set[Rep
     for meter, number in sent:
         if COHORTS[meter].startswith(cohort):
             numbers[meter] = max(number, numbers.get(meter, 0))
-    evaluator = door(known).evaluator(known.key(7), known.roster(REGION, DAY).layout_id)
+    evaluator = door(known).evaluator(known.key(7), known.rosters.at(REGION, DAY).layout_id)
     ciphertexts = [decode_report(daily_report(meter, DAY, number)).ciphertext for meter, number in numbers.items()]
     return set(numbers.items()), evaluator.sum_many(ciphertexts) if ciphertexts else None
 
@@ -52,7 +52,7 @@ def told(fold: Fold) -> tuple[set[Report], bytes | None]:
 
 
 async def of(folds: Folds, known: Registry, cohort: str) -> Fold:
-    return await folds.of(known.roster(REGION, DAY), CohortId(cohort), CHANNEL, DAY)
+    return await folds.of(known.rosters.at(REGION, DAY), CohortId(cohort), CHANNEL, DAY)
 
 
 async def send(store: Store, known: Registry, *reports: Report) -> None:
@@ -92,7 +92,7 @@ async def follow(store: Store, known: Registry, sequence: list[list[Report] | No
     await store._line.write("FLUSHALL")
     for reports in sequence:
         if reports is None:
-            await folds.prepare(known.roster(REGION, DAY), DAY)
+            await folds.prepare(known.rosters.at(REGION, DAY), DAY)
         else:
             await send(store, known, *reports)
             sent += reports
@@ -109,7 +109,7 @@ async def test_what_is_folded_is_not_read_again(
     async with opened(tmp_path) as store:
         folds = Folds(store, known, door(known))
         await send(store, known, *((meter, 0) for meter in METERS))
-        await folds.prepare(known.roster(REGION, DAY), DAY)
+        await folds.prepare(known.rosters.at(REGION, DAY), DAY)
         await store.close(REGION, DAY, b"roster")
         monkeypatch.setattr(Store, "fetch", None)
         fold = await of(folds, known, "town")
@@ -123,7 +123,7 @@ async def test_another_roster_begins_anew(known: Registry, tmp_path: Path) -> No
     async with opened(tmp_path) as store:
         folds = Folds(store, known, door(known))
         await send(store, known, (METERS[0], 0), (METERS[3], 0))
-        await folds.prepare(known.roster(REGION, DAY), DAY)
+        await folds.prepare(known.rosters.at(REGION, DAY), DAY)
         moved = region(*(home(meter, cohort="town/b") for meter in COHORTS))
         fold = await folds.of(moved, CohortId("town/b"), CHANNEL, DAY)
     assert set(fold.headers) == {METERS[0], METERS[3]}
@@ -135,7 +135,7 @@ async def test_of_an_archived_day(known: Registry, tmp_path: Path) -> None:
     async with opened(tmp_path, archive=tmp_path / "archive") as store:
         before, after = Folds(store, known, door(known)), Folds(store, known, door(known))
         await send(store, known, (METERS[0], 2))
-        await before.prepare(known.roster(REGION, DAY), DAY)
+        await before.prepare(known.rosters.at(REGION, DAY), DAY)
         await send(store, known, (METERS[1], 0))
         await store.close(REGION, DAY, b"roster")
         await Archiving(store, None).archive(REGION, DAY)

@@ -1,5 +1,6 @@
 """What `wattseal roster check` tells an operator, and when it says that a roster could not be installed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def test_a_meter_that_was_elsewhere_is_told(desk: Desk) -> None:
 
 
 def test_other_changes(desk: Desk) -> None:
-    business = BEFORE.by_service_point["point of m0101"].model_copy(update={"customer_class": "commercial"})
+    business = replace(BEFORE.by_service_point["point of m0101"], customer_class="commercial")
     after = Roster(**{**dict(later(business)), "suite": 3, "layout_id": b"layout-2"})
     assert desk.check(proposed(after), countersigned(BEFORE))["other_changes"] == [
         "suite: 1 -> 3",

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from tests.policy.rosters import (
     roster,
     rows_of,
 )
-from wattseal.edge import registry as module
+from wattseal.edge import registry as registry_module
+from wattseal.edge import rosters as rosters_module
 from wattseal.edge.private_files import write_private
 from wattseal.edge.registry import Registry
 from wattseal.protocol.errors import (
@@ -63,7 +65,7 @@ class TestRosters:
     def test_installed(self, opened: Open) -> None:
         registry = opened()
         assert registry.install_roster(countersigned(ROSTER)) == ROSTER
-        assert registry.rosters() == [ROSTER]
+        assert registry.rosters.of(REGION) == [ROSTER]
 
     def test_again_the_same(self, opened: Open, tmp_path: Path) -> None:
         registry = opened()
@@ -81,7 +83,7 @@ class TestRosters:
         registry.install_roster(countersigned(ROSTER))
         with pytest.raises(Contradiction, match="region west has another roster from 2024-10-05 on"):
             registry.install_roster(countersigned(roster(rows_of("town", 4), effective=TODAY + 1)))
-        assert registry.rosters() == [ROSTER]
+        assert registry.rosters.of(REGION) == [ROSTER]
 
     @pytest.mark.parametrize("effective", [0, TODAY - 1, TODAY])
     def test_backdated(self, opened: Open, effective: int) -> None:
@@ -111,7 +113,7 @@ class TestRosters:
         registry = opened()
         registry.install_roster(countersigned(ROSTER))
         (alias,) = rows_of("town", 1, first=7)
-        alias = alias.model_copy(update={shared: getattr(ROSTER.rows[1], shared)})
+        alias = replace(alias, **{shared: getattr(ROSTER.rows[1], shared)})
         with pytest.raises(Contradiction, match=f"a {shared} of the roster is in region west"):
             registry.install_roster(countersigned(roster([alias], EAST, TODAY + 1)))
 
@@ -119,7 +121,7 @@ class TestRosters:
         registry = opened()
         registry.install_roster(countersigned(ROSTER))
         gas = [
-            row.model_copy(update={"service_point": home.service_point})
+            replace(row, service_point=home.service_point)
             for row, home in zip(rows_of("town", 3, first=7), ROSTER.rows, strict=True)
         ]
         of_gas: dict[str, Any] = {"commodity": "gas", "interval_minutes": 60, "unit": Unit.LITRE}
@@ -147,10 +149,10 @@ class TestRosters:
         later = roster(rows_of("town", 3), effective=TODAY + 10)
         for installed in (later, ROSTER):
             registry.install_roster(countersigned(installed))
-        assert registry.roster(REGION, Window(TODAY + 1)) == ROSTER
-        assert registry.roster(REGION, Window(TODAY + 9)) == ROSTER
-        assert registry.roster(REGION, Window(TODAY + 10)) == later
-        assert registry.roster(REGION, Window(TODAY + 999)) == later
+        assert registry.rosters.at(REGION, Window(TODAY + 1)) == ROSTER
+        assert registry.rosters.at(REGION, Window(TODAY + 9)) == ROSTER
+        assert registry.rosters.at(REGION, Window(TODAY + 10)) == later
+        assert registry.rosters.at(REGION, Window(TODAY + 999)) == later
 
     @pytest.mark.parametrize("order", [1, -1])
     def test_a_change_that_stands_for_one_meter_is_refused_in_either_order(self, opened: Open, order: int) -> None:
@@ -159,22 +161,22 @@ class TestRosters:
         registry.install_roster(countersigned(first))
         with pytest.raises(RosterChangeRefused):
             registry.install_roster(countersigned(second))
-        assert registry.rosters() == [first]
+        assert registry.rosters.of(REGION) == [first]
 
     def test_named(self, opened: Open) -> None:
         registry = opened()
         registry.install_roster(countersigned(ROSTER))
-        assert registry.roster_named(ROSTER.digest()) == ROSTER
+        assert registry.rosters.named(ROSTER.digest()) == ROSTER
         with pytest.raises(UnknownSubject):
-            registry.roster_named(bytes(32))
+            registry.rosters.named(bytes(32))
 
     def test_none_in_force(self, opened: Open) -> None:
         registry = opened()
         registry.install_roster(countersigned(ROSTER))
         with pytest.raises(UnknownSubject, match="region west has no roster for 2024-10-04"):
-            registry.roster(REGION, TODAY)
+            registry.rosters.at(REGION, TODAY)
         with pytest.raises(UnknownSubject, match="region east"):
-            registry.roster(EAST, Window(TODAY + 1))
+            registry.rosters.at(EAST, Window(TODAY + 1))
 
     @pytest.mark.parametrize("missing", ["aggregator_operator", "unblinder_operator"])
     def test_without_a_countersignature(self, opened: Open, missing: str) -> None:
@@ -200,7 +202,7 @@ class TestRosters:
                 both_are_writing.wait(0.1)
             write_private(path, data)
 
-        monkeypatch.setattr(module, "write_private", wait_and_write)
+        monkeypatch.setattr(rosters_module, "write_private", wait_and_write)
         registry = opened()
         rivals = [countersigned(roster(rows_of("town", count), effective=TODAY + 1)) for count in (3, 4)]
         with ThreadPoolExecutor(len(rivals)) as threads:
@@ -208,19 +210,20 @@ class TestRosters:
         outcomes = [answer.exception() for answer in answers]
         assert sum(outcome is None for outcome in outcomes) == 1
         assert all(outcome is None or isinstance(outcome, Contradiction) for outcome in outcomes)
-        assert opened().rosters() == registry.rosters()
+        assert opened().rosters.of(REGION) == registry.rosters.of(REGION)
 
     def test_not_stored_not_installed(self, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
         registry = opened()
-        monkeypatch.setattr(module, "write_private", fail)
+        for module in (registry_module, rosters_module):
+            monkeypatch.setattr(module, "write_private", fail)
         with pytest.raises(OSError, match="No space left"):
             registry.install_roster(countersigned(ROSTER))
         with pytest.raises(OSError, match="No space left"):
             registry.install_key(published(notice(TODAY, TODAY)))
-        assert (registry.rosters(), registry.notices()) == ([], [])
+        assert (registry.rosters.of(REGION), registry.notices()) == ([], [])
 
 
 class TestKeys:
@@ -305,9 +308,9 @@ class TestRestart:
         for key_id in (1, 2):
             registry.install_key(published(notice(TODAY + key_id, TODAY + key_id, key_id)))
         again = opened(second_of_day=90 * SECONDS_PER_DAY)
-        assert again.rosters() == [ROSTER, later]
+        assert again.rosters.of(REGION) == [ROSTER, later]
         assert again.notices() == registry.notices()
-        assert again.roster(REGION, Window(TODAY + 1)).fingerprint == ROSTER.fingerprint
+        assert again.rosters.at(REGION, Window(TODAY + 1)).fingerprint == ROSTER.fingerprint
 
     def test_contradictions_are_still_refused(self, opened: Open) -> None:
         opened().install_roster(countersigned(ROSTER))
@@ -336,4 +339,4 @@ class TestRestart:
     def test_a_file_that_a_crash_left_half_written_is_not_read(self, opened: Open, tmp_path: Path) -> None:
         opened().install_roster(countersigned(ROSTER))
         (tmp_path / "rosters" / ".west.20001.json.0a1b2c3d").write_bytes(b"half")
-        assert opened().rosters() == [ROSTER]
+        assert opened().rosters.of(REGION) == [ROSTER]

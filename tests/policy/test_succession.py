@@ -1,6 +1,7 @@
 """Cohorts change on the first of a month, by whole groups; meters and accounts at their homes on any day."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from itertools import chain
 from random import Random
 from typing import Any
@@ -167,7 +168,7 @@ def test_a_whole_cohort_may_go() -> None:
 
 def with_rows(changes: dict[str, dict[str, Any]], effective: Window = SECOND) -> Roster:
     """`BEFORE` again, later, with other fields in the rows of some meters."""
-    rows = [RosterRow(**{**dict(row), **changes.get(row.meter, {})}) for row in BEFORE.rows]
+    rows = [RosterRow(**{**asdict(row), **changes.get(row.meter, {})}) for row in BEFORE.rows]
     return roster(rows, effective=effective)
 
 
@@ -227,7 +228,7 @@ def test_what_a_region_is(fields: dict[str, Any], named: str) -> None:
 
 
 def test_a_region_keeps_its_unit() -> None:
-    large = [RosterRow(**{**dict(row), "customer_class": "large"}) for row in BEFORE.rows]
+    large = [RosterRow(**{**asdict(row), "customer_class": "large"}) for row in BEFORE.rows]
     before = roster(large, effective=BEFORE.effective)
     with pytest.raises(RosterChangeRefused, match="region west keeps its unit"):
         check_succession(before, roster(large, effective=FIRST, unit=Unit.WH_10), K)
@@ -267,7 +268,7 @@ def test_a_meter_at_a_home_that_joins_was_elsewhere_until_then(installed: int, p
     joining = [row(f"m{number}", "town/c") for number in range(2000, 2000 + K - 1)]
     known = BEFORE.by_meter[MeterId("m0003")]
     there = RosterRow(
-        **{**dict(known), "service_point": "new home", "cohort": CohortId("town/c"), "installed": Window(installed)}
+        **{**asdict(known), "service_point": "new home", "cohort": CohortId("town/c"), "installed": Window(installed)}
     )
     rest = with_rows({"m0003": EXCHANGE}).rows
     after = roster([*rest, *joining, there], effective=parse_window("2026-05-01"))
@@ -293,23 +294,23 @@ def sets_of_homes(*rosters: Roster) -> list[frozenset[MeterId]]:
 
 def exchange(random: Random, rows: list[RosterRow], fresh: str) -> None:
     position = random.randrange(len(rows))
-    rows[position] = rows[position].model_copy(update=keys_of(row(fresh, "town/a")))
+    rows[position] = replace(rows[position], **keys_of(row(fresh, "town/a")))
 
 
 def swap(random: Random, rows: list[RosterRow], _: str) -> None:
     first, second = random.sample(range(len(rows)), 2)
     one, other = rows[first], rows[second]
-    rows[first], rows[second] = one.model_copy(update=keys_of(other)), other.model_copy(update=keys_of(one))
+    rows[first], rows[second] = replace(one, **keys_of(other)), replace(other, **keys_of(one))
 
 
 def move(random: Random, rows: list[RosterRow], fresh: str) -> None:
     position = random.randrange(len(rows))
-    rows[position] = rows[position].model_copy(update={"account": fresh})
+    rows[position] = replace(rows[position], account=fresh)
 
 
 def regroup(random: Random, rows: list[RosterRow], _: str) -> None:
     position = random.randrange(len(rows))
-    rows[position] = rows[position].model_copy(update={"cohort": random.choice(("town/a", "town/b"))})
+    rows[position] = replace(rows[position], cohort=CohortId(random.choice(("town/a", "town/b"))))
 
 
 def leave(random: Random, rows: list[RosterRow], _: str) -> None:
@@ -325,11 +326,9 @@ def honestly_dated(before: Roster, rows: list[RosterRow]) -> list[RosterRow]:
     dated = []
     for new in rows:
         old = before.by_service_point.get(new.service_point, new)
-        dates = {
-            "installed": old.installed if old.installation == new.installation else SECOND,
-            "tenure_since": old.tenure_since if old.account == new.account else SECOND,
-        }
-        dated.append(new.model_copy(update=dates))
+        installed = old.installed if old.installation == new.installation else SECOND
+        tenure_since = old.tenure_since if old.account == new.account else SECOND
+        dated.append(replace(new, installed=installed, tenure_since=tenure_since))
     return dated
 
 

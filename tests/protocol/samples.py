@@ -277,7 +277,6 @@ def consent() -> Consent:
 
 ONE_OF_EACH = (
     TRUST,
-    roster_row(1),
     roster(),
     signed_roster(),
     SignedRoster.issue(roster(), signing_key("utility")),

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
-from tests.protocol.samples import ONE_OF_EACH, WINDOW, key_notice, release, roster_row, statement
+from tests.protocol.samples import ONE_OF_EACH, WINDOW, key_notice, release, roster, roster_row, statement
 from wattseal.protocol.codec import Bytes, Count, Many, Message, canonical_json, first_fault, to_base64
 from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.errors import MalformedMessage
-from wattseal.protocol.ids import LAST_WINDOW, Channel, Role
+from wattseal.protocol.ids import Channel, Role
 from wattseal.protocol.keys import EnrolmentRequest, MeterKeysOfHalf
 from wattseal.protocol.release import Head, PadRequest, Release
 from wattseal.protocol.roster import Roster
@@ -93,8 +93,8 @@ rows = st.builds(
     account=names,
     customer_class=st.sampled_from(["residential", "commercial", "large"]),
     channels=st.sampled_from([tuple(Channel), (Channel.RECEIVED,)]),
-    installed=st.integers(0, LAST_WINDOW),
-    tenure_since=st.integers(0, LAST_WINDOW),
+    installed=st.integers(0, WINDOW),
+    tenure_since=st.integers(0, WINDOW),
 )
 statements = st.builds(
     statement,
@@ -112,7 +112,9 @@ releases = st.builds(
     reads=st.lists(st.integers(0, (1 << 62) - 1)).map(tuple),
     members=st.integers(1, 16_384),
 )
-messages = st.one_of(heads, rows, statements, releases, st.builds(key_notice, public_key=st.binary(max_size=4096)))
+messages = st.one_of(
+    heads, rows.map(roster), statements, releases, st.builds(key_notice, public_key=st.binary(max_size=4096))
+)
 
 
 @given(messages)

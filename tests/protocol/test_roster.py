@@ -1,6 +1,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.bindings import crypto_scalarmult
 from nacl.signing import SigningKey
 from pydantic import ValidationError
 
@@ -12,6 +15,12 @@ from wattseal.protocol.signing import sign
 
 BOTH = (Channel.DELIVERED, Channel.RECEIVED)
 GAS: dict[str, Any] = {"commodity": "gas", "unit": Unit.LITRE}
+P = 2**255 - 19
+EIGHTH = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+LOW_ORDER = [0, 1, P - 1, P, P + 1, *EIGHTH]
 OPERATORS = ["utility", "aggregator_operator", "unblinder_operator"]
 
 
@@ -27,6 +36,41 @@ def test_no_two_rows_share_what_names_an_installation(what: str) -> None:
     first = roster_row(1)
     with pytest.raises(ValidationError, match=f"two rows share a {what}"):
         roster(first, roster_row(2), roster_row(3, **{what: getattr(first, what)}))
+
+
+@given(st.sampled_from(LOW_ORDER), st.booleans())
+def test_nothing_can_be_sealed_to_a_key_of_low_order(key: int, high_bit: bool) -> None:
+    encoded = (key | high_bit << 255).to_bytes(32, "little")
+    with pytest.raises(RuntimeError):
+        crypto_scalarmult(bytes(31) + b"\x40", encoded)
+    with pytest.raises(ValidationError, match="not an X25519 key that anything can be sealed to"):
+        roster_row(1, sealing_key=encoded)
+
+
+@given(st.binary(min_size=32, max_size=32) | st.integers(0, 1 << 8).map(lambda n: (P + n - 128).to_bytes(32, "little")))
+def test_a_key_is_usable_if_libsodium_multiplies_it(key: bytes) -> None:
+    try:
+        crypto_scalarmult(bytes(31) + b"\x40", key)
+    except RuntimeError:
+        with pytest.raises(ValidationError):
+            roster_row(1, sealing_key=key)
+    else:
+        assert roster_row(1, sealing_key=key).sealing_key == key
+
+
+def test_low_order_is_all_of_it() -> None:
+    """Doubling thrice leads to infinity, by Montgomery's formula for u alone, which the curve and its twist share."""
+    at_infinity = [u for u in LOW_ORDER if u < P and order_divides_8(u)]
+    assert sorted(at_infinity) == sorted({u % P for u in LOW_ORDER})
+    # At most 8 points on the curve and 4 on the twist, so that is every u there is: 0 is on both.
+    assert len(at_infinity) == 5
+
+
+def order_divides_8(u: int) -> bool:
+    x, z = u, 1
+    for _ in range(3):
+        x, z = (x * x - z * z) ** 2 % P, 4 * x * z * (x * x + 486662 * x * z + z * z) % P
+    return z == 0
 
 
 def test_a_cohort_has_one_billing_route() -> None:
@@ -143,13 +187,12 @@ def test_a_roster_has_at_most_16384_rows() -> None:
     assert MAX_METERS == 16_384
     fields: dict[str, Any] = dict(roster())
     rows = tuple(
-        roster_row(0).model_copy(
-            update={
-                "meter": f"m-{number:05}",
-                "identity_key": number.to_bytes(32, "big"),
-                "sealing_key": number.to_bytes(32, "big"),
-                "service_point": str(number),
-            }
+        roster_row(
+            0,
+            meter=f"m-{number:05}",
+            identity_key=number.to_bytes(32, "big"),
+            sealing_key=(number + MAX_METERS).to_bytes(32, "big"),
+            service_point=str(number),
         )
         for number in range(MAX_METERS + 1)
     )

@@ -2,11 +2,14 @@
 
 import ast
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from tests.protocol.samples import ONE_OF_EACH, header, report, roster, statement
 from tests.protocol.test_codec import message_types
+from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.report import FlagRun, frame
+from wattseal.protocol.roster import RosterRow
 from wattseal.protocol.statement import positions_to_bits
 
 HERE = Path(__file__).parent
@@ -31,9 +34,11 @@ def test_the_header_table_has_no_gaps() -> None:
 def test_each_message_is_listed_with_its_fields() -> None:
     listed = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", DOCUMENT, re.MULTILINE))
     assert set(listed) == {kind.__name__ for kind in message_types()} - {"Envelope"} | {
+        "RosterRow",
         "SignedTariff",
         "SignedChargeList",
     }
+    assert re.findall(r"`(\w+)`", listed["RosterRow"]) == [field.name for field in fields(RosterRow)]
     for message in ONE_OF_EACH:
         if type(message).__name__ in listed:
             named = re.findall(r"`(\w+)`", listed[type(message).__name__])
@@ -57,4 +62,5 @@ def test_the_sizes() -> None:
     assert 2_950 < len(every.to_bytes()) < 3_050
     numbered = every.model_copy(update={"numbers": tuple((place, 7) for place in range(16_384))})
     assert 150_000 < len(numbered.to_bytes()) < 160_000
-    assert 330 < len(roster().rows[0].to_bytes()) < 365
+    row = canonical_json(roster().model_dump(mode="json")["rows"][0])
+    assert 330 < len(row) < 365

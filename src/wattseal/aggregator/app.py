@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -237,6 +238,9 @@ def _collector_routes(app: FastAPI, parts: Parts) -> None:
 def _listing_routes(app: FastAPI, parts: Parts) -> None:
     """What is known here of rosters, tariffs and windows: nothing that was read."""
     anyone = scoped(parts.tokens, Scope.COLLECTOR, Scope.BILLING, Scope.AUDITOR)
+    rosters = parts.registry.rosters
+    # A roster that nobody asked for lately is read from its file, but its description is small.
+    described = lru_cache(maxsize=None)(lambda fingerprint: _described(rosters.named(fingerprint)))
 
     @app.post("/v1/heads", dependencies=scoped(parts.tokens, Scope.COLLECTOR, Scope.BILLING))
     async def heads(request: Request) -> Response:
@@ -253,7 +257,7 @@ def _listing_routes(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/regions", dependencies=anyone)
     async def regions() -> Response:
         """The rosters known here: intervals, cohorts and how many meters each has."""
-        return json_response([_described(roster) for roster in parts.registry.rosters()])
+        return json_response(await run_in_threadpool(lambda: [described(each) for each in rosters.fingerprints()]))
 
     @app.get("/v1/regions/{region}/windows", dependencies=anyone)
     async def windows(region: str) -> Response:
@@ -265,7 +269,7 @@ def _listing_routes(app: FastAPI, parts: Parts) -> None:
 
 def _known(registry: Registry, region: str) -> None:
     """Raises UnknownSubject, before the name reaches the store."""
-    if region not in {roster.region for roster in registry.rosters()}:
+    if region not in registry.rosters.regions():
         raise UnknownSubject("no such region here")
 
 

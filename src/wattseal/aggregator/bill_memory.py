@@ -112,7 +112,7 @@ class BillMemory:
         if self._expected is not None and self._expected.statement.fingerprint == hashlib.sha256(body).digest():
             return self._expected
         statement = BillStatement.from_bytes(body)
-        rosters = (self._registry.roster_named(statement.roster_digest),)
+        rosters = (self._registry.rosters.named(statement.roster_digest),)
         registered = Registered(*self._registry.tariff(statement.tariff))
         return Bills(statement, registered, rosters, self._registry.key(statement.key_id))
 
@@ -124,5 +124,5 @@ class BillMemory:
 
     def seen(self, day: Day) -> DayAtoms:
         """What a day tells apart in this region."""
-        rosters = (roster for roster in self._registry.rosters() if roster.region == self._region)
+        rosters = self._registry.rosters.of(self._region)
         return DayAtoms.of(day, (meter for roster in rosters for meter in roster.by_meter))

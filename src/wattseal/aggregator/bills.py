@@ -162,7 +162,7 @@ class Billing:
 
     def _channels(self, region: RegionId, meter: MeterId, end: int) -> tuple[Channel, ...]:
         """Of a segment's end; none if the roster told of the meter only later."""
-        row = self._registry.roster(region, last_day(end)).by_meter.get(meter)
+        row = self._registry.rosters.at(region, last_day(end)).by_meter.get(meter)
         return () if row is None else row.channels
 
     async def _pins(self, region: RegionId) -> PinOf:
@@ -185,7 +185,7 @@ class Billing:
             after=question.after,
             suite=Suite.CKKS,
             key_id=key.key_id,
-            roster_digest=self._registry.roster(question.region, last).fingerprint,
+            roster_digest=self._registry.rosters.at(question.region, last).fingerprint,
             segments=tuple(segments),
         )
         return Bills(statement, registered, self._rosters(question.region), key)
@@ -227,7 +227,7 @@ class Billing:
         return BillAnswer.issue(bills.statement, numbers, flagged, self._signing_key).to_bytes()
 
     def _rosters(self, region: RegionId) -> list[Roster]:
-        return [roster for roster in self._registry.rosters() if roster.region == region]
+        return self._registry.rosters.of(region)
 
 
 def _check_count(segments: Sequence[Segment]) -> None:

@@ -50,7 +50,7 @@ class Days:
 
     def _learn(self, known: Answered, entries: Sequence[bytes]) -> Answered:
         statements = [TotalStatement.from_bytes(Answer.from_bytes(entry).statement) for entry in entries]
-        questions = (question_of(one, self._registry.roster_named(one.roster_digest)) for one in statements)
+        questions = (question_of(one, self._registry.rosters.named(one.roster_digest)) for one in statements)
         # Of several answers about one cohort the first stands.
         numbered = reversed(list(enumerate(statements, known.entries)))
         places = {(one.purpose, one.region, one.cohort): number for number, one in numbered}

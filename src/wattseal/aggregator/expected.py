@@ -108,7 +108,7 @@ class Documents:
 
     def _roster(self, region: RegionId, window: Window) -> Roster:
         try:
-            return self._registry.roster(region, window)
+            return self._registry.rosters.at(region, window)
         except UnknownSubject:
             raise Unexpected(Reason.UNKNOWN_REGION) from None
 

@@ -84,7 +84,7 @@ def recompute(shard: Shard) -> Recomputed:
 def _recompute_total(shard: Shard) -> Recomputed:
     library, answer = _library(shard.places), Answer.from_bytes(shard.answer)
     statement = TotalStatement.from_bytes(answer.statement)
-    members = statement.members_in(library.registry.roster_named(statement.roster_digest))
+    members = statement.members_in(library.registry.rosters.named(statement.roster_digest))
     reports = library.reports(shard, statement.region, list(_of_total(statement, members)))
     notice, layout = library.registry.key(statement.key_id), layout_of(statement.layout_id)
     evaluator = evaluator_of(notice, statement.layout_id, Backend.OURS)
@@ -98,7 +98,7 @@ def _recompute_bills(shard: Shard) -> Recomputed:
     library, answer = _library(shard.places), BillAnswer.from_bytes(shard.answer)
     statement = BillStatement.from_bytes(answer.statement)
     registry = library.registry
-    rosters = [roster for roster in registry.rosters() if roster.region == statement.region]
+    rosters = registry.rosters.of(statement.region)
     registered = Registered(*registry.tariff(statement.tariff))
     bills = Bills(statement, registered, rosters, registry.key(statement.key_id))
     named = [[place_of_report(segment, one) for one in segment.reports] for segment in statement.segments]

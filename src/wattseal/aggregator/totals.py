@@ -78,8 +78,8 @@ class Totals:
 
     def _agreed(self, statement: TotalStatement, asker: Asker) -> None:
         """Raises ConsentMissing."""
-        policy, roster = self.days.levels.policy, self.registry.roster_named(statement.roster_digest)
-        rosters = [other for other in self.registry.rosters() if other.region == statement.region]
+        policy, roster = self.days.levels.policy, self.registry.rosters.named(statement.roster_digest)
+        rosters = self.registry.rosters.of(statement.region)
         check_consents(policy, statement, asker, of_total(statement, roster, rosters), self.registry.consents)
 
     async def explain(self, question: TotalQuestion) -> dict[str, object]:
@@ -104,7 +104,7 @@ class Totals:
         return _About(statement, roster, key, granted, measures, capacity), fold
 
     async def _frozen_roster(self, question: TotalQuestion) -> Roster:
-        roster = self.registry.roster(question.region, question.window)
+        roster = self.registry.rosters.at(question.region, question.window)
         state = await self.store.state(question.region, question.window)
         if state.status is WindowStatus.open:
             raise WindowNotClosed(f"window {window_date(question.window)} of region {question.region} is still open")

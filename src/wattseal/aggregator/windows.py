@@ -33,7 +33,7 @@ class Closing(NamedTuple):
         """Freeze the window's set under the roster in force. Again: no change. Raises UnknownSubject, Rejected."""
         if (window + 1) * SECONDS_PER_DAY > self.clock():
             raise Rejected(f"window {window_date(window)} is not over yet")
-        return await self.store.close(region, window, self.registry.roster(region, window).fingerprint)
+        return await self.store.close(region, window, self.registry.rosters.at(region, window).fingerprint)
 
     async def close_due(self) -> None:
         """Close what is past its grace period."""
@@ -48,7 +48,7 @@ class Closing(NamedTuple):
                     log.info("closed window %s of region %s", window_date(Window(number)), region)
 
     def _regions(self) -> list[RegionId]:
-        return sorted({roster.region for roster in self.registry.rosters()})
+        return self.registry.rosters.regions()
 
     async def archive_due(self) -> None:
         """Archive what is past the horizon. Raises StoreUnavailable."""
@@ -71,8 +71,8 @@ class Folding(NamedTuple):
     async def fold(self) -> None:
         """What has come since. Raises StoreUnavailable."""
         over = self.clock() / SECONDS_PER_DAY - 1
-        for region in sorted({roster.region for roster in self.registry.rosters()}):
+        for region in self.registry.rosters.regions():
             lately = [Window(n) for n in await self.store.windows(region) if over - _LATELY_DAYS < n <= over]
             for window in lately:
                 if (await self.store.state(region, window)).status is WindowStatus.open:
-                    await self.folds.prepare(self.registry.roster(region, window), window)
+                    await self.folds.prepare(self.registry.rosters.at(region, window), window)

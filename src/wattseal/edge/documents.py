@@ -12,10 +12,11 @@ T = TypeVar("T")
 
 def each(directory: Path, opened: Callable[[bytes], T]) -> list[T]:
     """What the files of the directory hold. Raises UsageError naming the one that does not open."""
-    return [_opened_file(path, opened) for path in sorted(directory.glob("*.json"))]
+    return [opened_file(path, opened) for path in sorted(directory.glob("*.json"))]
 
 
-def _opened_file(path: Path, opened: Callable[[bytes], T]) -> T:
+def opened_file(path: Path, opened: Callable[[bytes], T]) -> T:
+    """What it holds. Raises UsageError naming it if it does not open."""
     try:
         return opened(read_private(path))
     except Rejected as error:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from wattseal.edge.consents import ConsentBook
 from wattseal.edge.documents import each
 from wattseal.edge.measures import MeasureBook
-from wattseal.edge.private_files import private_directory, read_private, write_private
+from wattseal.edge.private_files import private_directory, write_private
+from wattseal.edge.rosters import RosterBook
 from wattseal.policy.bill_questions import Listed
-from wattseal.policy.succession import check_history, check_succession
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
-from wattseal.protocol.ids import LAST_WINDOW, MeterId, RegionId, Window, WindowField
+from wattseal.protocol.ids import MeterId, RegionId, Window, WindowField
 from wattseal.protocol.keys import KeyNotice, periods_of
 from wattseal.protocol.roster import Roster, RosterRow, SignedRoster
 from wattseal.protocol.signing import Envelope
@@ -46,19 +46,16 @@ class Registry:
         least_change: int,
         check_key: CheckKey,
     ) -> None:
-        self._rosters_at = private_directory(directory / "rosters")
         self._keys_at = private_directory(directory / "keys")
         self._tariffs_at = private_directory(directory / "tariffs")
         self._lists_at = private_directory(directory / "charge-lists")
+        self.rosters = RosterBook(directory, trust, clock, replay=replay, least_change=least_change)
         self.measures = MeasureBook(directory, trust, clock, replay=replay)
         self._trust = trust
         self._clock = clock
         self._replay = replay
-        self._least_change = least_change
         self._check_key = check_key
         self._one_at_a_time = threading.Lock()
-        rosters = each(self._rosters_at, lambda data: SignedRoster.from_bytes(data).opened(trust))
-        self._rosters = {(roster.region, roster.effective): roster for roster in rosters}
         notices = each(self._keys_at, lambda data: self._known(Envelope.from_bytes(data)))
         self._notices = {notice.key_id: (notice, envelope) for notice, envelope in notices}
         self._periods = self._cut()
@@ -70,52 +67,11 @@ class Registry:
 
     def _rows_of(self, region: RegionId, meter: MeterId) -> list[RosterRow]:
         """Of a meter, in order of time."""
-        rosters = (roster for roster in self.rosters() if roster.region == region)
-        return [roster.by_meter[meter] for roster in rosters if meter in roster.by_meter]
+        return [roster.by_meter[meter] for roster in self.rosters.of(region) if meter in roster.by_meter]
 
     def install_roster(self, signed: SignedRoster) -> Roster:
-        """Again the same: no change.
-
-        Raises SignatureInvalid, MalformedMessage, Rejected, Contradiction, or RosterChangeRefused.
-        """
-        roster = signed.opened(self._trust)
-        with self._one_at_a_time:
-            return self._install_roster(roster, signed)
-
-    def _install_roster(self, roster: Roster, signed: SignedRoster) -> Roster:
-        known = self._rosters.get((roster.region, roster.effective))
-        if known is not None:
-            if known.fingerprint != roster.fingerprint:
-                raise Contradiction(
-                    f"region {roster.region} has another roster from {window_date(roster.effective)} on"
-                )
-            return known
-        if not self._replay and roster.effective <= window_of(self._clock()):
-            raise Rejected("a roster takes effect in a window that has not begun")
-        for other in self._rosters.values():
-            if other.region != roster.region:
-                _check_apart(roster, other)
-        self._check_succession(roster)
-        write_private(self._roster_file(roster), signed.to_bytes())
-        # Replaced, not changed: other threads may be reading it.
-        self._rosters = {**self._rosters, (roster.region, roster.effective): roster}
-        return roster
-
-    def _roster_file(self, roster: Roster) -> Path:
-        return self._rosters_at / f"{roster.region}.{roster.effective}.json"
-
-    def _check_succession(self, roster: Roster) -> None:
-        """Against both neighbors in time: in a replay a roster may come in between."""
-        others = [other for other in self._rosters.values() if other.region == roster.region]
-        earlier = [other for other in others if other.effective < roster.effective]
-        later = [other for other in others if other.effective > roster.effective]
-        if earlier:
-            check_succession(max(earlier, key=_effective), roster, self._least_change)
-            check_history(earlier, roster, self._least_change)
-        if later:
-            check_succession(roster, min(later, key=_effective), self._least_change)
-            for after in later:
-                check_history([roster], after, self._least_change)
+        """See `RosterBook`."""
+        return self.rosters.install(signed)
 
     def install_key(self, envelope: Envelope) -> KeyNotice:
         """Again the same: no change. A later key may take over windows of an earlier one, from a day to come on.
@@ -203,30 +159,6 @@ class Registry:
         found = (registered.tariff for registered in self._tariffs.values())
         return sorted(found, key=lambda tariff: (tariff.name, tariff.revision))
 
-    def roster(self, region: RegionId, window: Window) -> Roster:
-        """The roster in force in the window. Raises UnknownSubject."""
-        begun = [key for key in self._rosters if key[0] == region and key[1] <= window]
-        if not begun:
-            raise UnknownSubject(f"region {region} has no roster for {window_date(window)}")
-        return self._rosters[max(begun)]
-
-    def ends(self, roster: Roster) -> Window:
-        """The last window in which the roster is in force, as far as is known."""
-        later = [effective for region, effective in self._rosters if region == roster.region]
-        return Window(min((each for each in later if each > roster.effective), default=LAST_WINDOW + 1) - 1)
-
-    def roster_named(self, fingerprint: bytes) -> Roster:
-        """The roster with this digest, whatever has taken its place since. Raises UnknownSubject."""
-        for roster in self._rosters.values():
-            if roster.fingerprint == fingerprint:
-                return roster
-        raise UnknownSubject("a statement names a roster that is not known here")
-
-    def signed_roster(self, fingerprint: bytes) -> bytes:
-        """As it was installed, with its signatures. Raises UnknownSubject."""
-        roster = self.roster_named(fingerprint)
-        return read_private(self._roster_file(roster))
-
     def key(self, key_id: int) -> KeyNotice:
         """Its period ends where the next begins. Raises UnknownSubject."""
         if key_id not in self._periods:
@@ -242,9 +174,6 @@ class Registry:
 
     def notices(self) -> list[Envelope]:
         return [envelope for _, envelope in self._notices.values()]
-
-    def rosters(self) -> list[Roster]:
-        return [self._rosters[key] for key in sorted(self._rosters)]
 
     def _known(self, envelope: Envelope) -> tuple[KeyNotice, Envelope]:
         return envelope.opened(KeyNotice, self._trust.decryptor), envelope
@@ -276,17 +205,3 @@ class _KeptList(Message):
 
     def opened(self, trust: TrustAnchors) -> tuple[ChargeList, Window]:
         return self.signed.opened(trust), self.since
-
-
-def _check_apart(roster: Roster, other: Roster) -> None:
-    """Raises Contradiction if a home or a meter is in two regions: totals of both would tell it from its neighbors."""
-    for what in ("meter", "identity_key", "sealing_key", "service_point"):
-        # A home has a meter for each commodity.
-        if what == "service_point" and roster.commodity != other.commodity:
-            continue
-        if not {getattr(row, what) for row in other.rows}.isdisjoint(getattr(row, what) for row in roster.rows):
-            raise Contradiction(f"a {what} of the roster is in region {other.region}")
-
-
-def _effective(roster: Roster) -> Window:
-    return roster.effective

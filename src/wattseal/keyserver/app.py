@@ -225,12 +225,12 @@ def _add_audit_routes(app: FastAPI, half: Half) -> None:
     @app.get("/v1/rosters", dependencies=auditor)
     async def rosters() -> Response:
         """The rosters installed here, by digest."""
-        return json_response([roster.fingerprint.hex() for roster in half.registry.rosters()])
+        return json_response([fingerprint.hex() for fingerprint in half.registry.rosters.fingerprints()])
 
     @app.get("/v1/rosters/{digest}", dependencies=auditor)
     async def roster(digest: Annotated[str, FromPath(pattern="^[0-9a-f]{64}$")]) -> Response:
         """One of them, with its signatures."""
-        return Response(await run_in_threadpool(half.registry.signed_roster, bytes.fromhex(digest)), media_type=JSON)
+        return Response(await run_in_threadpool(half.registry.rosters.signed, bytes.fromhex(digest)), media_type=JSON)
 
 
 async def _ready(half: Half) -> None:

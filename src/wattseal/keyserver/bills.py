@@ -57,7 +57,7 @@ class Billing:
         bills = Bills(
             statement,
             Registered(*self._registry.tariff(statement.tariff)),
-            [roster for roster in self._registry.rosters() if roster.region == statement.region],
+            self._registry.rosters.of(statement.region),
             self._registry.key(statement.key_id),
         )
         check_bills(self._policy, statement.purpose, statement.mode, bills.registered.tariff.customer_class)

@@ -65,7 +65,7 @@ class BillMemory:
         return known.atoms
 
     def seen(self, region: RegionId, day: Day) -> DayAtoms:
-        rosters = (roster for roster in self._registry.rosters() if roster.region == region)
+        rosters = self._registry.rosters.of(region)
         return DayAtoms.of(day, (meter for roster in rosters for meter in roster.by_meter))
 
     def _cycle(self, region: RegionId, cycle: CycleMinutes) -> _Cycle:
@@ -83,7 +83,7 @@ class BillMemory:
             return self._expected
         statement = BillStatement.from_bytes(body)
         registered = Registered(*self._registry.tariff(statement.tariff))
-        rosters = [self._registry.roster_named(statement.roster_digest)]
+        rosters = [self._registry.rosters.named(statement.roster_digest)]
         return Bills(statement, registered, rosters, self._registry.key(statement.key_id))
 
 

@@ -71,7 +71,7 @@ class Days:
 
     def _question(self, body: bytes) -> Question:
         statement = TotalStatement.from_bytes(body)
-        return question_of(statement, self._registry.roster_named(statement.roster_digest))
+        return question_of(statement, self._registry.rosters.named(statement.roster_digest))
 
 
 class Histogram(Message):

@@ -168,7 +168,7 @@ class Half:
         # Else an aggregator that is corrupt for an hour could pin every day to come.
         if (statement.window + 1) * SECONDS_PER_DAY > self.clock():
             raise WindowNotClosed(f"window {window_date(statement.window)} is not over yet")
-        roster = self.registry.roster(statement.region, statement.window)
+        roster = self.registry.rosters.at(statement.region, statement.window)
         key = self.registry.key(statement.key_id)
         self.vault.root(statement.key_id)
         layout = layout_of(statement.layout_id)
@@ -188,9 +188,9 @@ class Half:
         """Digests of the consents that a release to them rests on. Raises PurposeNotPermitted or ConsentMissing."""
         if check_asker(self.policy, statement.purpose, asker).basis != "consent":
             return []
-        rosters = [roster for roster in self.registry.rosters() if roster.region == statement.region]
+        rosters = self.registry.rosters.of(statement.region)
         if isinstance(statement, TotalStatement):
-            wanted = of_total(statement, self.registry.roster_named(statement.roster_digest), rosters)
+            wanted = of_total(statement, self.registry.rosters.named(statement.roster_digest), rosters)
         else:
             wanted = of_bills(statement, rosters)
         found = check_consents(self.policy, statement, asker, wanted, self.registry.consents)
@@ -242,7 +242,7 @@ class Half:
         since is not enrolled again. Raises UnknownSubject, KeyDestroyed.
         """
         self.vault.root(request.key_id)
-        roster = self.registry.roster(request.region, request.window)
+        roster = self.registry.rosters.at(request.region, request.window)
         self._check_in_force(roster, self.registry.key(request.key_id))
         check_keys = self._check_keys(request)
         boxes = tuple(self._seal(request.key_id, roster.region, row, check_keys) for row in roster.rows)
@@ -258,7 +258,7 @@ class Half:
 
     def _check_in_force(self, roster: Roster, key: KeyNotice) -> None:
         earliest = Window(max(0, key.first_window - LONGEST_CYCLE))
-        if self.registry.ends(roster) < earliest or key.last_window < roster.effective:
+        if self.registry.rosters.ends(roster) < earliest or key.last_window < roster.effective:
             raise UnknownSubject(f"no window of key {key.key_id} has that roster")
 
     def _check_keys(self, request: EnrolmentRequest) -> dict[str, bytes]:

@@ -111,7 +111,7 @@ class Reconciling:
                 raise FunctionalNotPermitted("a total with noise is no sum that bills could add up to")
             if (statement.region, statement.cohort) != (question.region, question.cohort):
                 raise Contradiction("a total is named that is of another cohort")
-            roster = self._half.registry.roster_named(statement.roster_digest)
+            roster = self._half.registry.rosters.named(statement.roster_digest)
             total = _Total(frozenset(statement.members_in(roster)), release.reads)
             found.setdefault(statement.channel, {})[statement.window] = total
         windows = set(_windows(question))
@@ -122,7 +122,7 @@ class Reconciling:
     def _billed(self, question: ReconciliationQuestion, registered: Registered) -> Iterator[_Billed]:
         """Raises Rejected unless they are bills under the tariff over the cycle."""
         half = self._half
-        rosters = [roster for roster in half.registry.rosters() if roster.region == question.region]
+        rosters = half.registry.rosters.of(question.region)
         for digest in question.bills:
             release = BillRelease.from_bytes(self._release(digest))
             statement = BillStatement.from_bytes(release.statement)
@@ -148,7 +148,7 @@ class Reconciling:
         if len(memberships) > 1:
             return _Compared(undefined=Undefined.MEMBERS_CHANGED)
         (members,) = memberships
-        roster = self._half.registry.roster(question.region, Window(_windows(question)[-1]))
+        roster = self._half.registry.rosters.at(question.region, Window(_windows(question)[-1]))
         whole, why = self._sorted_out(question, channel, billed)
         if not members <= whole.keys():
             return _Compared(undefined=Undefined.EXCLUDED_IN_TOTALS)

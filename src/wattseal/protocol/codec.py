@@ -45,9 +45,14 @@ Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Many = Annotated[tuple[T, ...], FailFast()]
 
 
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+"""How parts of messages are read that are no messages themselves."""
+
+
 class Message(BaseModel):
     """A frozen message whose `to_bytes` is canonical and whose `from_bytes` accepts nothing else."""
 
+    # In full, for the type checker reads it.
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     def to_bytes(self) -> bytes:
