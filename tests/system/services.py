@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import pytest
 
@@ -13,14 +13,16 @@ from tests.system.relay import Relay
 from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR, UNBLINDER, Deployment, Places, create
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
-from wattseal.edge.home import Home
+from wattseal.edge.home import OPERATOR, Home
 from wattseal.edge.private_files import write_private
+from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.errors import WattsealError
-from wattseal.protocol.ids import HalfRole, Role
+from wattseal.protocol.ids import HalfRole, Role, Suite
 from wattseal.protocol.release import Head
 from wattseal.protocol.signing import Envelope
 
 HALVES: tuple[HalfRole, HalfRole] = (Role.DECRYPTOR, Role.UNBLINDER)
+Document = TypeVar("Document", bound=Countersigned)
 
 
 class _RelayedDeployment(Deployment):
@@ -45,14 +47,15 @@ class _RelayedDeployment(Deployment):
 class Services:
     """Fresh keys for every role, and every role running. Everything stops with the context."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, suite: Suite = Suite.PAILLIER_3072) -> None:
         self.places = Places(directory)
+        self._suite = suite
         self.resources = ExitStack()
         self._connections: dict[tuple[str, Scope], RoleClient] = {}
 
     def __enter__(self) -> Self:
         with self.resources:
-            create(self.places)
+            create(self.places, self._suite)
             self.deployment = _RelayedDeployment(self.places)
             self.resources.callback(self.deployment.relay.close)
             self.resources.enter_context(self.deployment)
@@ -69,6 +72,12 @@ class Services:
 
     def home(self, role: Role) -> Home:
         return Home(*role_directory(self.places.directory, role))
+
+    def countersigned(self, document: Document) -> Document:
+        """With the signatures of both other operators, after the utility's."""
+        return document.countersigned("aggregator_operator", self.home(AGGREGATOR).signing_key(OPERATOR)).countersigned(
+            "unblinder_operator", self.home(UNBLINDER).signing_key(OPERATOR)
+        )
 
     def service(self, role: Role, scope: Scope) -> RoleClient:
         """A connection to a service where it listens now."""

@@ -30,17 +30,12 @@ def waiver(day: Day, percent: int = 80, cohort: str = COHORT) -> Waiver:
     return Waiver(**fields(day, **about))
 
 
-def operators(town: Town, signed: C) -> C:
-    signed = signed.countersigned("aggregator_operator", town.home(AGGREGATOR).signing_key(OPERATOR))
-    return signed.countersigned("unblinder_operator", town.home(UNBLINDER).signing_key(OPERATOR))
-
-
 def signed_waiver(town: Town, measure: Waiver) -> SignedWaiver:
-    return operators(town, SignedWaiver.issue(measure, utility_key(town.state)))
+    return town.countersigned(SignedWaiver.issue(measure, utility_key(town.state)))
 
 
 def signed_quarantine(town: Town, measure: Quarantine) -> SignedQuarantine:
-    return operators(town, SignedQuarantine.issue(measure, utility_key(town.state)))
+    return town.countersigned(SignedQuarantine.issue(measure, utility_key(town.state)))
 
 
 def post(town: Town, role: Role, measure: SignedWaiver | SignedQuarantine) -> None:
@@ -84,7 +79,7 @@ def test_two_signatures_are_rejected_by_each_service(town: Town, day: Day, role:
     with pytest.raises(SignatureInvalid):
         post(town, role, whole.countersigned("unblinder_operator", other))
     with pytest.raises(SignatureInvalid):
-        post(town, role, operators(town, SignedWaiver.issue(waiver(day), other)))
+        post(town, role, town.countersigned(SignedWaiver.issue(waiver(day), other)))
     with town.refuses("coverage-too-low", AGGREGATOR):
         town.answer(day, COHORT)
 

@@ -25,11 +25,7 @@ DOCUMENTS: dict[str, tuple[type[Countersigned], Message]] = {
 
 def signed(town: Town, path: str) -> Countersigned:
     kind, document = DOCUMENTS[path]
-    return (
-        kind.of(document, utility_key(town.state))
-        .countersigned("aggregator_operator", town.home(AGGREGATOR).signing_key(OPERATOR))
-        .countersigned("unblinder_operator", town.home(UNBLINDER).signing_key(OPERATOR))
-    )
+    return town.countersigned(kind.of(document, utility_key(town.state)))
 
 
 def installing(town: Town, path: str, document: Message) -> dict[Role, str]:

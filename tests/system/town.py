@@ -31,7 +31,7 @@ from wattseal.cryptosystems.paillier.parameters import PAILLIER_3072
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.access import Scope
-from wattseal.edge.home import OPERATOR, SERVICE
+from wattseal.edge.home import SERVICE
 from wattseal.edge.private_files import private_directory, write_private
 from wattseal.meter_sim.editing import EditedDay
 from wattseal.meter_sim.fleet import Fleet, Region, enrol
@@ -160,17 +160,13 @@ class Town(Services):
 
     def new_roster(self, cohort_of: Mapping[str, str], effective: Window) -> Roster:
         keys = {meter.meter: meter for meter in self.state.meters()}
-        rows = tuple(_row(keys[MeterId(meter)], cohort) for meter, cohort in sorted(cohort_of.items()))
+        rows = tuple(row_of(keys[MeterId(meter)], cohort) for meter, cohort in sorted(cohort_of.items()))
         fields = {"suite": REGION.suite, "layout_id": REGION.layout_id, "interval_minutes": REGION.interval_minutes}
         return Roster.model_validate({"region": REGION.name, "effective": effective, "rows": rows, **fields})
 
     def signed(self, roster: Roster) -> SignedRoster:
         """With all three signatures."""
-        return (
-            SignedRoster.issue(roster, utility_key(self.state))
-            .countersigned("aggregator_operator", self.home(AGGREGATOR).signing_key(OPERATOR))
-            .countersigned("unblinder_operator", self.home(UNBLINDER).signing_key(OPERATOR))
-        )
+        return self.countersigned(SignedRoster.issue(roster, utility_key(self.state)))
 
     def install(self, roster: Roster) -> None:
         install(self.places, "/v1/rosters", self.signed(roster))
@@ -294,7 +290,7 @@ class Town(Services):
         return to
 
 
-def _row(meter: MeterRow, cohort: str) -> RosterRow:
+def row_of(meter: MeterRow, cohort: str, tariff: str | None = None) -> RosterRow:
     return RosterRow(
         meter=meter.meter,
         identity_key=bytes(SigningKey(meter.identity).verify_key),
@@ -303,6 +299,7 @@ def _row(meter: MeterRow, cohort: str) -> RosterRow:
         account=f"ac-{meter.meter}",
         cohort=CohortId(cohort),
         channels=(Channel.DELIVERED,),
+        tariff=tariff,
         installed=FIRST,
         tenure_since=FIRST,
     )
