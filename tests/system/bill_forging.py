@@ -34,6 +34,7 @@ from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Compiled
 from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tokens import TokenProof
 from wattseal.protocol.trust import TrustAnchors
 
 Numbers = list[list[bytes]]
@@ -120,7 +121,7 @@ class BillForger:
 
 @dataclass(frozen=True)
 class BillPadAsker:
-    """The decryptor's signing key, used to ask the unblinder for the pads of any statement.
+    """The decryptor's signing key and a collector's token, used to ask the unblinder for the pads of any statement.
 
     It goes on showing the real ledger's head, so that the unblinder sees nothing odd.
     """
@@ -134,7 +135,8 @@ class BillPadAsker:
     def pads(self, answer: BillAnswer, counts: Sequence[int]) -> Numbers:
         """By segment, `counts` of its functionals. Raises what the unblinder refuses with."""
         head = Envelope.parse(self.decryptor.get("/v1/head"))
-        request = BillPadRequest(approval=answer.approval, token=self.token, head=head)
+        proof = TokenProof.issue(self.token, answer.statement)
+        request = BillPadRequest(approval=answer.approval, proof=proof, head=head)
         envelope = Envelope.parse(self.unblinder.post("/v1/bill-pads", Envelope.issue(request, self.key)))
         return split_numbers(envelope.opened(BillPadGrant, self.trust.unblinder).numbers, counts)
 

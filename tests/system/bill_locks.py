@@ -169,7 +169,7 @@ class DecryptorAlone(OneHalf):
 
 
 class UnblinderAlone(OneHalf):
-    """What aggregator and decryptor get pads of, they open."""
+    """What aggregator and decryptor get pads of, they open; a collector asks whatever they like."""
 
     half, other = Role.UNBLINDER, Role.DECRYPTOR
 
