@@ -35,17 +35,27 @@ from wattseal.meter_sim.fleet import Region, enrol
 from wattseal.meter_sim.rosters import utility_key
 from wattseal.meter_sim.state import FleetState
 from wattseal.meter_sim.uploader import Uploader
-from wattseal.protocol.billing import BillAnswer, BillQuestion, BillRelease, BillResult, BillStatement, Cancels, Rebill
+from wattseal.protocol.billing import (
+    BillAnswer,
+    BillQuestion,
+    BillRelease,
+    BillReleaseRequest,
+    BillResult,
+    BillStatement,
+    Cancels,
+    Rebill,
+)
 from wattseal.protocol.ids import Channel, MeterId, RegionId, Role, Suite
 from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
 from wattseal.protocol.report import decode_report
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
-from wattseal.protocol.tariff.charges import Mode
+from wattseal.protocol.tariff.charges import EnergyCharge, Mode
 from wattseal.protocol.tariff.model import Tariff
 from wattseal.protocol.tariff.plain import plain_outcome
 from wattseal.protocol.tariff.signed import SignedTariff
+from wattseal.protocol.tokens import TokenProof
 
 REGION = Region(RegionId("region-1"), int(Suite.MASKING), DEFAULT_LAYOUTS[60].layout_id, 60)
 CYCLE = Cycle(date(2024, 3, 5), date(2024, 4, 2), PACIFIC)
@@ -56,6 +66,12 @@ SUMS = Asked(TARIFF, CYCLE, Mode.DETERMINANTS)
 """What every home owes: in cents, and as the two energies that its bill prints."""
 RANK = 8
 """Results of a home, channel and cycle that the rules let out."""
+NOT_OPENED = BillResult(values=(), opened=False)
+
+
+def flat_at(price: int) -> Asked:
+    charge = EnergyCharge(name="Energy", schedule="flat", prices=(price,))
+    return Asked(tariff(charge, revision=f"flat at {price}"), CYCLE)
 
 
 class BilledTown(Services):
@@ -177,6 +193,13 @@ class BilledTown(Services):
             values = tuple(results[functional.item] for functional in compiled.functionals)
             found.append(BillResult(values=values, opened=True))
         return found
+
+    def ask_decryptor(self, answer: BillAnswer) -> BillRelease:
+        """By a collector who remembers nothing, so that many may ask at once."""
+        proof = TokenProof.issue(self.places.token(UNBLINDER, Scope.BILLING), answer.statement)
+        request = BillReleaseRequest(answer=answer, proof=proof)
+        envelope = Envelope.parse(self.service(DECRYPTOR, Scope.BILLING).post("/v1/bill-releases", request))
+        return envelope.opened(BillRelease, self.trust.decryptor)
 
     def opens_exactly(self, answer: BillAnswer) -> BillRelease:
         """The release of all that an answer states."""

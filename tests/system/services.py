@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -91,7 +91,7 @@ class Services:
         """A service again, under another policy than the trial's if one is given."""
         self.deployment.restart(role, policy)
 
-    def entries(self, role: Role, after: int) -> list[tuple[str, dict[str, str]]]:
+    def entries(self, role: Role, after: int) -> list[tuple[str, dict[str, Any]]]:
         """Kind and content of the entries of a half's ledger beyond the first `after`."""
         rows = json.loads(self.service(role, Scope.OPERATOR).get("/v1/ledger", first=after + 1, most=1000))
         return [(row["kind"], json.loads(row["body"])) for row in rows]

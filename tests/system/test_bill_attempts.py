@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tests.system.bill_forging import Asked, Numbers
-from tests.system.billed_town import BILL, RANK, SUMS, BilledTown
+from tests.system.billed_town import BILL, NOT_OPENED, RANK, SUMS, BilledTown
 from wattseal.collector.deployment import DECRYPTOR, UNBLINDER
 from wattseal.cryptosystems.ckks.parameters import NUMBER_BYTES
 from wattseal.cryptosystems.ckks.residues import number_from_bytes, number_to_bytes
-from wattseal.protocol.billing import BillAnswer, BillRelease, BillResult, BillStatement, Cancels
+from wattseal.protocol.billing import BillAnswer, BillRelease, BillStatement, Cancels
 from wattseal.protocol.ids import MeterId
 
 FAILED = "wattseal_failed_openings_total"
-NOT_OPENED = BillResult(values=(), opened=False)
 SPELLED = "America/Vancouver"
 """Another name for the same days."""
 
@@ -40,12 +39,12 @@ def opens_all_but(billed: BilledTown, answer: BillAnswer, *homes: MeterId) -> Bi
 
 def attempted(billed: BilledTown, after: int) -> list[list[int]]:
     """Places of the segments that the decryptor tried to open, by statement, since its ledger was so long."""
-    return [body["segments"] for kind, body in billed.entries(DECRYPTOR, after) if kind == "attempt"]  # type: ignore[misc]
+    return [body["segments"] for kind, body in billed.entries(DECRYPTOR, after) if kind == "attempt"]
 
 
 def unopened(billed: BilledTown, after: int) -> list[list[int]]:
     """Likewise of those that it released unopened."""
-    return [body["unopened"] for kind, body in billed.entries(DECRYPTOR, after) if kind == "release"]  # type: ignore[misc]
+    return [body["unopened"] for kind, body in billed.entries(DECRYPTOR, after) if kind == "release"]
 
 
 def used_up(billed: BilledTown, home: MeterId, *others: MeterId) -> None:

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.protocol.tariff.samples import PACIFIC, tariff
 from tests.system.bill_forging import Asked
 from tests.system.bill_locks import AllThree, DecryptorAlone, Lock, UnblinderAlone
-from tests.system.billed_town import BILL, CYCLE, RANK, SUMS, BilledTown
+from tests.system.billed_town import BILL, CYCLE, RANK, SUMS, BilledTown, flat_at
 from wattseal.protocol.ids import Role
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import EnergyCharge, Mode, SeriesCharge
@@ -39,11 +40,6 @@ def hourly(revision: str, *prices: int) -> Asked:
 
 def drawn(seed: int) -> Asked:
     return hourly(f"drawn {seed}", *np.random.default_rng(seed).integers(10_000, 250_000, HOURS).tolist())
-
-
-def flat_at(price: int) -> Asked:
-    charge = EnergyCharge(name="Energy", schedule="flat", prices=(price,))
-    return Asked(tariff(charge, revision=f"flat at {price}"), CYCLE)
 
 
 def shifted(days: int) -> Asked:
@@ -142,5 +138,9 @@ def test_each_process_has_a_directory_of_its_own(billed: BilledTown) -> None:
 
 def opened_by(billed: BilledTown, role: Role) -> list[Path]:
     """Files that the role's process has open."""
-    descriptors = Path(f"/proc/{billed.deployment.services[role].process.pid}/fd")
-    return [descriptor.readlink() for descriptor in descriptors.iterdir()]
+    found = []
+    for descriptor in Path(f"/proc/{billed.deployment.services[role].process.pid}/fd").iterdir():
+        # A connection may end meanwhile.
+        with suppress(FileNotFoundError):
+            found.append(descriptor.readlink())
+    return found

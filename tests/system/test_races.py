@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.system.billed_town import BILL, NOT_OPENED, RANK, BilledTown, flat_at
 from tests.system.forging import outcome
 from tests.system.town import Town
 from wattseal.collector.deployment import DECRYPTOR, UNBLINDER
+from wattseal.cryptosystems.ckks.parameters import NUMBER_BYTES
 
 
 def at_once(act: Callable[..., object], arguments: Sequence[object]) -> list[str]:
@@ -44,3 +46,33 @@ def test_no_small_remainder(town: Town) -> None:
     assert at_once(town.client.answer, questions) == ["granted"] * 6 + ["group-too-small"] * 3
     assert at_once(town.client.answer, questions) == ["granted"] * 6 + ["group-too-small"] * 3
     assert town.counter(DECRYPTOR) == before
+
+
+def test_the_rank_of_one_home(billed: BilledTown) -> None:
+    """Threat A6: at either half, by price vectors that are asked all at once."""
+    prices = [flat_at(40_000 + price) for price in range(RANK + 4)]
+    billed.register(*(asked.tariff for asked in prices))
+    for role, ask in (
+        (UNBLINDER, lambda answer: billed.pad_asker.pads(answer, [1])),
+        (DECRYPTOR, billed.ask_decryptor),
+    ):
+        [home] = billed.homes(1)
+        answers = [billed.forger.answer(billed.statement(asked, home)) for asked in prices]
+        before = billed.counter(role)
+        assert at_once(ask, answers) == ["granted"] * RANK + ["rank-exhausted"] * 4
+        kinds = [kind for kind, _ in billed.entries(role, before)]
+        assert (kinds.count("intent"), kinds.count("refusal")) == (RANK, 4)
+
+
+def test_three_attempts_at_a_bill(billed: BilledTown) -> None:
+    """Threat E44: in eight lists at once, in each of which the other bill opens."""
+    home, *others = billed.homes(9)
+    statements = [billed.statement(BILL, home, other) for other in others]
+    numbers = [[[bytes(NUMBER_BYTES)], billed.forger.numbers(statement)[1]] for statement in statements]
+    answers = list(map(billed.forger.answer, statements, numbers))
+    before = billed.counter(DECRYPTOR)
+    with ThreadPoolExecutor(len(answers)) as pool:
+        results = [release.results for release in pool.map(billed.ask_decryptor, answers)]
+    assert results == [(NOT_OPENED, billed.expected(statement)[1]) for statement in statements]
+    attempted = [body["segments"] for kind, body in billed.entries(DECRYPTOR, before) if kind == "attempt"]
+    assert sorted(attempted) == [[0, 1]] * 3 + [[1]] * 5
