@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,12 @@ from tests.aggregator.archived import DAYS, METERS, daily_report
 from tests.aggregator.billing import door, opened, upload
 from tests.aggregator.cycles import home, region, registry
 from tests.policy.rosters import REGION
+from wattseal.aggregator import folds as module
 from wattseal.aggregator.archiving import Archiving
 from wattseal.aggregator.folds import Fold, Folds
 from wattseal.aggregator.store import Store
 from wattseal.edge.registry import Registry
-from wattseal.protocol.ids import Channel, CohortId, MeterId
+from wattseal.protocol.ids import Channel, CohortId, MeterId, RegionId, Window
 from wattseal.protocol.report import decode_report
 
 DAY = DAYS[0]
@@ -48,7 +50,7 @@ def plain(known: Registry, sent: Iterable[Report], cohort: str) -> tuple[set[Rep
 
 
 def told(fold: Fold) -> tuple[set[Report], bytes | None]:
-    return {(meter, header.number) for meter, header in fold.headers.items()}, fold.sums.get(7)
+    return {(meter, one.number) for meter, one in fold.sent.items()}, fold.sums.get(7)
 
 
 async def of(folds: Folds, known: Registry, cohort: str) -> Fold:
@@ -126,7 +128,43 @@ async def test_another_roster_begins_anew(known: Registry, tmp_path: Path) -> No
         await folds.prepare(known.rosters.at(REGION, DAY), DAY)
         moved = region(*(home(meter, cohort="town/b") for meter in COHORTS))
         fold = await folds.of(moved, CohortId("town/b"), CHANNEL, DAY)
-    assert set(fold.headers) == {METERS[0], METERS[3]}
+    assert set(fold.sent) == {METERS[0], METERS[3]}
+
+
+@pytest.mark.anyio
+async def test_what_is_kept_is_bounded(known: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ahead, a day takes the room of an older one, not of one as new; who asks gets any, and is remembered."""
+    monkeypatch.setattr(module, "MOST_REPORTS", 2 * len(METERS) - 1)
+    read, fetch = list[Window](), Store.fetch
+
+    async def note(self: Store, region: RegionId, window: Window, *rest: Any) -> object:  # noqa: ANN401 - as it comes
+        read.append(window)
+        return await fetch(self, region, window, *rest)
+
+    monkeypatch.setattr(Store, "fetch", note)
+    second, first = DAYS[:2]
+    roster = known.rosters.at(REGION, first)
+    async with opened(tmp_path) as store:
+        folds = Folds(store, known, door(known))
+        for day in (first, second):
+            await upload(store, known, *(daily_report(meter, day, 0) for meter in METERS))
+
+        async def prepared(day: Window) -> bool:
+            read.clear()
+            await folds.prepare(roster, day)
+            return day in read
+
+        assert await prepared(first)
+        assert not await prepared(first)
+        assert await prepared(second)
+        assert not await prepared(second)
+        assert not await prepared(first)
+        assert len((await folds.of(roster, CohortId("town"), CHANNEL, first)).sent) == len(METERS)
+        assert first in read
+        read.clear()
+        await folds.of(roster, CohortId("town"), CHANNEL, first)
+        assert read == []
+        assert await prepared(second)
 
 
 @pytest.mark.anyio

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
@@ -17,17 +18,27 @@ from wattseal.aggregator.store import Store
 from wattseal.cryptosystems.interface import Evaluator
 from wattseal.edge.registry import Registry
 from wattseal.protocol.ids import Channel, CohortId, Kind, MeterId, RegionId, Window, within
-from wattseal.protocol.report import Header, decode_report
+from wattseal.protocol.report import decode_report
 from wattseal.protocol.roster import Roster
 
-MOST_DAYS = 64
-"""Each takes some 0.5 kB a meter."""
+MOST_REPORTS = 1 << 20
+"""That folds are kept of. Each takes some 0.15 kB."""
+
+
+class Sent(NamedTuple):
+    """Which of its reports a meter has in a fold."""
+
+    key_id: int
+    number: int
+
+
+_sent = lru_cache(maxsize=1024)(Sent)
 
 
 class Fold(NamedTuple):
-    """Reports of some meters: their headers, their sums by key id, and in how many of them each read is flagged."""
+    """Reports of some meters: which, their sums by key id, and in how many of them each read is flagged."""
 
-    headers: Mapping[MeterId, Header]
+    sent: Mapping[MeterId, Sent]
     sums: Mapping[int, bytes]
     flags: Counter[int]
 
@@ -46,6 +57,10 @@ class _Day:
     accepted: int = 0
     leaves: dict[CohortId, Fold] = field(default_factory=dict)
 
+    @property
+    def reports(self) -> int:
+        return sum(len(fold.sent) for fold in self.leaves.values())
+
 
 class Folds:
     def __init__(self, store: Store, registry: Registry, door: Door) -> None:
@@ -61,10 +76,14 @@ class Folds:
         return await run_in_threadpool(self._joined, roster, leaves)
 
     async def prepare(self, roster: Roster, window: Window) -> None:
-        """Fold what has come of the window since. Raises StoreUnavailable."""
+        """Fold what has come of the window since, if there is room without days that are as new.
+
+        Else a fleet larger than that would be folded in vain, again and again. Raises StoreUnavailable.
+        """
         for channel in {channel for row in roster.rows for channel in row.channels}:
             async with self._one_at_a_time:
-                await self._up_to_date(roster, channel, window)
+                if self._has_room(roster, channel, window):
+                    await self._up_to_date(roster, channel, window)
 
     async def made_of(self, roster: Roster, found: Iterable[tuple[int, bytes] | None]) -> Fold:
         """Of just these reports, as the store gave them."""
@@ -82,19 +101,33 @@ class Folds:
                 day.leaves[leaf] = await self._grown(roster, channel, window, day.leaves.get(leaf, NOTHING), meters)
             day.accepted = accepted
         self._days[place] = day
-        if len(self._days) > MOST_DAYS:
-            self._days.popitem(last=False)
+        self._make_room(window)
         return day
+
+    def _has_room(self, roster: Roster, channel: Channel, window: Window) -> bool:
+        """Known days are in the room that there is; what is older goes."""
+        as_new = sum(day.reports for place, day in self._days.items() if place[2] >= window)
+        wanted = sum(channel in row.channels for row in roster.rows)
+        return (roster.region, channel, window) in self._days or as_new + wanted <= MOST_REPORTS
+
+    def _make_room(self, window: Window) -> None:
+        """Older days go first, then those that nobody has asked for the longest; never the one just made."""
+        reports = sum(day.reports for day in self._days.values())
+        others = list(self._days)[:-1]
+        for place in sorted(others, key=lambda place: place[2] >= window):
+            if reports <= MOST_REPORTS:
+                break
+            reports -= self._days.pop(place).reports
 
     async def _grown(
         self, roster: Roster, channel: Channel, window: Window, fold: Fold, meters: Sequence[MeterId]
     ) -> Fold:
         """With what came since; anew if a meter has sent a higher number meanwhile."""
         place = (roster.region, window, Kind.DAILY, channel.code)
-        known = list(fold.headers)
-        if [fold.headers[meter].number for meter in known] != await self._store.highest(*place, known):
+        known = list(fold.sent)
+        if [fold.sent[meter].number for meter in known] != await self._store.highest(*place, known):
             fold = NOTHING
-        missing = [meter for meter in meters if meter not in fold.headers]
+        missing = [meter for meter in meters if meter not in fold.sent]
         found = await self._store.fetch(*place, missing)
         bodies = [stored[1] for stored in found if stored is not None]
         return await run_in_threadpool(self._with, roster, fold, bodies) if bodies else fold
@@ -106,15 +139,15 @@ class Folds:
             by_key.setdefault(report.header.key_id, []).append(report.ciphertext)
         runs = (run for report in reports for run in report.header.flags)
         flags = Counter(interval for run in runs for interval in range(run.start, run.start + run.length))
-        headers = {report.header.meter: report.header for report in reports}
-        return Fold({**fold.headers, **headers}, self._sums(roster, by_key), fold.flags + flags)
+        sent = {report.header.meter: _sent(report.header.key_id, report.header.number) for report in reports}
+        return Fold({**fold.sent, **sent}, self._sums(roster, by_key), fold.flags + flags)
 
     def _joined(self, roster: Roster, leaves: Sequence[Fold]) -> Fold:
         by_key: dict[int, list[bytes]] = {}
         for key, total in (item for fold in leaves for item in fold.sums.items()):
             by_key.setdefault(key, []).append(total)
-        headers = {meter: header for fold in leaves for meter, header in fold.headers.items()}
-        return Fold(headers, self._sums(roster, by_key), sum((fold.flags for fold in leaves), Counter()))
+        sent = {meter: one for fold in leaves for meter, one in fold.sent.items()}
+        return Fold(sent, self._sums(roster, by_key), sum((fold.flags for fold in leaves), Counter()))
 
     def _sums(self, roster: Roster, by_key: Mapping[int, Sequence[bytes]]) -> dict[int, bytes]:
         return {key: self._evaluator(roster, key).sum_many(numbers) for key, numbers in by_key.items()}

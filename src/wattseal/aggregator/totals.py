@@ -9,7 +9,7 @@ from nacl.signing import SigningKey
 
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
-from wattseal.aggregator.folds import Fold, Folds
+from wattseal.aggregator.folds import Fold, Folds, Sent
 from wattseal.aggregator.logs import totals_log
 from wattseal.aggregator.schemes import layout_of
 from wattseal.aggregator.store import Store, WindowStatus
@@ -23,7 +23,6 @@ from wattseal.policy.questions import Capacity, noise_of, permit_total
 from wattseal.protocol.errors import Contradiction, NobodyReported, UnknownSubject, WindowNotClosed
 from wattseal.protocol.ids import Kind, MeterId
 from wattseal.protocol.keys import KeyNotice
-from wattseal.protocol.report import Header
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import Answer, StatedNoise, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.time import window_date
@@ -98,7 +97,7 @@ class Totals:
         measures = self.registry.measures.in_force(question.region, question.channel, question.window)
         fold = await self._frozen(question, roster, active, measures.quarantined)
         noise = noise_of(granted.levels, question.purpose, roster.interval_minutes)
-        statement = _statement(question, roster, active, fold.headers, noise)
+        statement = _statement(question, roster, active, fold.sent, noise)
         key, layout = self.registry.key(statement.key_id), layout_of(statement.layout_id)
         capacity = Capacity(layout.largest_group, layout.largest_read)
         return _About(statement, roster, key, granted, measures, capacity), fold
@@ -121,11 +120,11 @@ class Totals:
         fold = await self.folds.of(roster, question.cohort, question.channel, question.window)
         counted = tuple(meter for meter in active if meter not in quarantined)
         place = (question.region, question.window, Kind.DAILY, question.channel.code, counted)
-        if not fold.headers.keys().isdisjoint(quarantined):
+        if not fold.sent.keys().isdisjoint(quarantined):
             fold = await self.folds.made_of(roster, await self.store.fetch(*place))
-        if not fold.headers:
+        if not fold.sent:
             fold = await self.folds.made_of(roster, await self.store.fetch_late(*place))
-        if not fold.headers:
+        if not fold.sent:
             raise NobodyReported("no member of the cohort has reported")
         return fold
 
@@ -138,11 +137,11 @@ def _statement(
     question: TotalQuestion,
     roster: Roster,
     active: tuple[MeterId, ...],
-    headers: Mapping[MeterId, Header],
+    sent: Mapping[MeterId, Sent],
     noise: StatedNoise | None,
 ) -> TotalStatement:
-    positions = {position: headers[meter] for position, meter in enumerate(active) if meter in headers}
-    key_ids = {header.key_id for header in positions.values()}
+    positions = {position: sent[meter] for position, meter in enumerate(active) if meter in sent}
+    key_ids = {one.key_id for one in positions.values()}
     if len(key_ids) != 1:
         raise Contradiction("the cohort's reports are under several keys")
     return TotalStatement(
@@ -156,6 +155,6 @@ def _statement(
         layout_id=roster.layout_id,
         roster_digest=roster.fingerprint,
         members=positions_to_bits(positions, len(active)),
-        numbers=tuple((position, header.number) for position, header in positions.items() if header.number),
+        numbers=tuple((position, one.number) for position, one in positions.items() if one.number),
         noise=noise,
     )
