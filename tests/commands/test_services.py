@@ -18,7 +18,7 @@ from wattseal.collector.client import Client
 from wattseal.collector.deployment import Places, Urls
 from wattseal.edge.access import Scope
 from wattseal.edge.client import RoleClient
-from wattseal.edge.private_files import sole_use
+from wattseal.edge.private_files import sole_use, write_private
 from wattseal.meter_sim.load_model import have_panels, simulate
 from wattseal.protocol.errors import Forbidden, Unauthorized, UnknownSubject, UsageError
 from wattseal.protocol.ids import Channel, CohortId, RegionId, Role
@@ -127,10 +127,14 @@ def _check_audit(order: Verbs, deployment: Path) -> None:
     """Over HTTP and from the halves' files alike; a ledger without its last entries does not verify."""
     verified = order("audit", "verify").json
     assert [(one["half"], one["releases"]) for one in verified["ledgers"]] == [("decryptor", 2), ("unblinder", 0)]
-    assert (verified["compared"], verified["findings"]) == (True, [])
+    assert (verified["compared"], verified["compared_with_aggregator"], verified["findings"]) == (True, True, [])
     places = Places(deployment)
     files = ("--ledger", places.of(Role.DECRYPTOR), "--other", places.of(Role.UNBLINDER), "--trust", places.trust)
-    from_files = wattseal("audit", "verify", *files, "--json").json
+    log = ("--aggregator-url", places.urls().aggregator, "--aggregator-token")
+    token = deployment.parent / "auditor"
+    write_private(token, places.token(Role.AGGREGATOR, Scope.AUDITOR).encode())
+    from_files = wattseal("audit", "verify", *files, *log, token, "--json").json
+    assert from_files["compared_with_aggregator"]
     assert [one["hash"] for one in from_files["ledgers"]] == [one["hash"] for one in verified["ledgers"]]
     out = deployment.parent / "audit"
     told = order("audit", "report", "--year", datetime.now(UTC).year, "--out", out).json

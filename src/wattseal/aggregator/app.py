@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from wattseal import __version__
 from wattseal.aggregator.archiving import Archiving
+from wattseal.aggregator.auditing import add_audit_routes
 from wattseal.aggregator.bills import Billing
 from wattseal.aggregator.days import Days
 from wattseal.aggregator.door import Door, Reason
@@ -131,6 +132,7 @@ def aggregator_app(parts: Parts) -> FastAPI:
     add_health_routes(app, lambda: _running(app).ready())
     _operator_routes(app, parts)
     _collector_routes(app, parts)
+    add_audit_routes(app, parts.tokens, lambda: (_running(app).store, _running(app).retention))
     # A plain route: FastAPI's handling of parameters halves the throughput of uploads.
     app.router.routes.append(Route("/v1/reports", _upload(parts), methods=["POST"]))
     bodies: dict[str, type[Message]] = {
@@ -185,12 +187,6 @@ def _operator_routes(app: FastAPI, parts: Parts) -> None:
         state = await _running(app).archiving.archive(RegionId(region), window)
         return json_response({"region": region, "date": date, "status": state.status})
 
-    @app.get("/v1/regions/{region}/deletions", dependencies=scoped(parts.tokens, Scope.OPERATOR, Scope.AUDITOR))
-    async def deletions(region: str) -> Response:
-        """Windows whose reports were deleted because their retention was over."""
-        _known(parts.registry, region)
-        return json_response([one.told() for one in await _running(app).retention.deleted(RegionId(region))])
-
 
 def _collector_routes(app: FastAPI, parts: Parts) -> None:
     turnstile = Turnstile(parts.clock, lambda *asked: _running(app).store.spend(*asked))
@@ -242,7 +238,7 @@ def _listing_routes(app: FastAPI, parts: Parts) -> None:
     # A roster that nobody asked for lately is read from its file, but its description is small.
     described = lru_cache(maxsize=None)(lambda fingerprint: _described(rosters.named(fingerprint)))
 
-    @app.post("/v1/heads", dependencies=scoped(parts.tokens, Scope.COLLECTOR, Scope.BILLING))
+    @app.post("/v1/heads", dependencies=anyone)
     async def heads(request: Request) -> Response:
         """Show the heads that a collector knows, and learn the latest that anybody has shown. Body: SeenHeads."""
         shown = SeenHeads.parse(await read_body(request, JSON_LIMIT))

@@ -11,8 +11,10 @@ from wattseal.collector.terminal import show
 from wattseal.protocol.errors import UsageError
 
 if TYPE_CHECKING:
+    from wattseal.collector.audit.answers import AnswerLog
     from wattseal.collector.audit.sources import LedgerSource
     from wattseal.collector.audit.verify import Audited
+    from wattseal.edge.client import RoleClient
     from wattseal.protocol.roster import Roster
     from wattseal.protocol.trust import TrustAnchors
 
@@ -42,12 +44,16 @@ def verify(
     other: Other = None,
     token: Token = None,
     other_token: OtherToken = None,
+    aggregator: Annotated[
+        str | None, typer.Option("--aggregator-url", help="Address of the aggregator, to compare its log.")
+    ] = None,
+    aggregator_token: Annotated[Path | None, typer.Option(help="File with an auditor's token for it.")] = None,
     trust: Trust = None,
     as_json: Json = False,
 ) -> None:
-    """Walk a ledger's chain, verify its checkpoints and its releases' heads, and compare both halves' ledgers."""
-    with _places(directory, ledger, other, token, other_token, trust, ()) as places:
-        found = [*places.audited()]
+    """Walk a ledger's chain, verify its checkpoints and releases' heads, and compare all three roles' records."""
+    with _places(directory, ledger, other, token, other_token, trust, (), aggregator, aggregator_token) as places:
+        found = places.verified()
     answer = {
         "ledgers": [
             {
@@ -60,6 +66,7 @@ def verify(
             for one in found
         ],
         "compared": len(found) > 1,
+        "compared_with_aggregator": places.log is not None,
         "findings": [finding for one in found for finding in one.findings],
     }
     show(answer, as_json)
@@ -120,8 +127,16 @@ def mine(
 class _Places:
     """The ledgers that were named, and whose signatures are believed."""
 
-    def __init__(self, sources: list["LedgerSource"], trust: "TrustAnchors") -> None:
-        self._sources, self._trust = sources, trust
+    def __init__(self, sources: list["LedgerSource"], trust: "TrustAnchors", log: "AnswerLog | None") -> None:
+        self._sources, self._trust, self.log = sources, trust, log
+
+    def verified(self) -> "list[Audited]":
+        """As `audited`, and compared with the aggregator's log if it is at hand."""
+        from wattseal.collector.audit.answers import compared_with_aggregator
+
+        if self.log is None:
+            return [*self.audited()]
+        return compared_with_aggregator(self.log, lambda: [*self.audited()], self._trust)
 
     def audited(self) -> Iterator["Audited"]:
         """Each ledger with what is wrong with it; the first one's findings are also those of the comparison."""
@@ -146,6 +161,8 @@ def _places(
     other_token: Path | None,
     trust: Path | None,
     rosters: tuple[Path, ...],
+    aggregator: str | None = None,
+    aggregator_token: Path | None = None,
 ) -> Iterator[_Places]:
     from wattseal.protocol.trust import TrustAnchors
 
@@ -161,32 +178,46 @@ def _places(
             raise UsageError(f"{trust}: {error.strerror}") from None
         sources = [_source(resources, ledger, token, rosters)]
         sources += [] if other is None else [_source(resources, other, other_token, ())]
-        yield _Places(sources, anchors)
+        yield _Places(sources, anchors, _log(resources, aggregator, aggregator_token))
 
 
 def _source(resources: ExitStack, place: str, token: Path | None, rosters: tuple[Path, ...]) -> "LedgerSource":
     from wattseal.collector.audit.sources import LedgerFile, RemoteLedger
-    from wattseal.edge.client import RoleClient
-    from wattseal.edge.private_files import read_private
 
     if not place.startswith(("http://", "https://")):
         return LedgerFile(Path(place), rosters)
+    return RemoteLedger(_client(resources, place, token))
+
+
+def _log(resources: ExitStack, url: str | None, token: Path | None) -> "AnswerLog | None":
+    from wattseal.collector.audit.answers import AnswerLog
+
+    return None if url is None else AnswerLog(_client(resources, url, token))
+
+
+def _client(resources: ExitStack, url: str, token: Path | None) -> "RoleClient":
+    from wattseal.edge.client import RoleClient
+    from wattseal.edge.private_files import read_private
+
     if token is None:
-        raise UsageError(f"{place}: a running half needs an auditor's token")
-    return RemoteLedger(resources.enter_context(RoleClient(place, read_private(token).decode().strip())))
+        raise UsageError(f"{url}: a running service needs an auditor's token")
+    return resources.enter_context(RoleClient(url, read_private(token).decode().strip()))
 
 
 def _of_deployment(resources: ExitStack, directory: Path) -> _Places:
+    from wattseal.collector.audit.answers import AnswerLog
     from wattseal.collector.audit.sources import RemoteLedger
-    from wattseal.collector.deployment import DECRYPTOR, UNBLINDER, Places
+    from wattseal.collector.deployment import AGGREGATOR, DECRYPTOR, UNBLINDER, Places
     from wattseal.edge.access import Scope
     from wattseal.edge.client import RoleClient
 
     places = Places(directory)
     urls = places.urls()
-    halves = ((urls.decryptor, DECRYPTOR), (urls.unblinder, UNBLINDER))
-    clients = [resources.enter_context(RoleClient(url, places.token(role, Scope.AUDITOR))) for url, role in halves]
-    return _Places([RemoteLedger(client) for client in clients], places.trust_anchors())
+    roles = ((urls.decryptor, DECRYPTOR), (urls.unblinder, UNBLINDER), (urls.aggregator, AGGREGATOR))
+    *halves, aggregator = [
+        resources.enter_context(RoleClient(url, places.token(role, Scope.AUDITOR))) for url, role in roles
+    ]
+    return _Places([RemoteLedger(half) for half in halves], places.trust_anchors(), AnswerLog(aggregator))
 
 
 def _write(path: Path, content: bytes) -> None:
