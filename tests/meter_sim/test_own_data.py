@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from greenbutton_objects.parse import parse_feed
 
-from wattseal.meter_sim.load_model import simulate
+from wattseal.meter_sim.load_model import simulate, simulate_gas
 from wattseal.meter_sim.orders import Neighborhoods, prepare
 from wattseal.meter_sim.own_data import Whose, export
 from wattseal.meter_sim.replay import ReplayOptions, open_replay
@@ -62,6 +64,29 @@ def test_both_channels(fleet: Path, tmp_path: Path) -> None:
     assert told["reads"] == 2 * 288
     assert [one for one in read if one[1] == "delivered"] == plain(2, FIRST, FIRST + 1, FIRST + 2)
     assert any(sum(wh) for _, channel, wh in read if channel == "received")
+
+
+@pytest.mark.parametrize("minutes", [60, 1440])
+def test_gas_in_litres(tmp_path: Path, minutes: int) -> None:
+    """As a reader of others' making sees it: cubic metres of natural gas."""
+    settings = SourceSettings(
+        simulated=METERS, seed=1, interval_minutes=minutes, first_day=FIRST, days=DAYS, commodity="gas"
+    )
+    places = Neighborhoods(root="town", leaf_size=0, apart=0)
+    prepare(tmp_path / "fleet", tmp_path / "roster.json", "region-1", int(Suite.CKKS), settings, places, {}, {})
+    told = export(tmp_path / "fleet", Whose("meter-00001"), tmp_path / "own.xml")
+    days = range(FIRST, FIRST + DAYS)
+    litres = np.concatenate([simulate_gas(1, range(METERS), day, minutes)[1] for day in days])
+    assert told["reads"] == len(litres) == DAYS * 1440 // minutes
+    (point,) = parse_feed(str(tmp_path / "own.xml"))
+    (reading,) = point.meterReadings
+    kind = reading.readingType
+    assert point.serviceCategory.name == "naturalGas"
+    assert (kind.commodity.name, kind.uom.name, kind.intervalLength) == ("naturalGas", "cubicMeters", 60 * minutes)
+    assert [round(1000 * one.value) for one in reading.intervalReadings] == litres.tolist()
+    assert litres.sum() > 0
+    starts = [int(one.timePeriod.start.timestamp()) for one in reading.intervalReadings]
+    assert starts == [FIRST * 86_400 + 60 * minutes * place for place in range(len(litres))]
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattseal.protocol.ids import Channel
+from wattseal.protocol.roster import Commodity
 from wattseal.protocol.time import SECONDS_PER_DAY
 
 _ESTIMATED = 8
+
+
+class _Measured(NamedTuple):
+    """Codes of ESPI's enumerations for what is measured, in units of 10^`power_of_ten` of `uom`."""
+
+    service: int
+    commodity: int
+    kind: int
+    power_of_ten: int
+    uom: int
+
+
+_MEASURED: dict[Commodity, _Measured] = {
+    "electricity": _Measured(service=0, commodity=1, kind=12, power_of_ten=0, uom=72),
+    # Litres: thousandths of cubic metres. Readers do not agree on a code for the kind "volume", which the unit says.
+    "gas": _Measured(service=1, commodity=7, kind=0, power_of_ten=-3, uom=42),
+}
 _FLOW = {Channel.DELIVERED: 1, Channel.RECEIVED: 19}
 _POINT = "/espi/1_1/resource/RetailCustomer/1/UsagePoint/1"
 
 
 class OwnDay(NamedTuple):
-    """One UTC day of one channel: Wh by interval, and which of them were not measured."""
+    """One UTC day of one channel: Wh, or litres of gas, by interval, and which of them were not measured."""
 
     channel: Channel
     day: int
@@ -24,36 +42,39 @@ class OwnDay(NamedTuple):
     estimated: NDArray[np.bool_]
 
 
-def feed_of(title: str, updated: str, interval_minutes: int, days: Iterable[OwnDay]) -> Iterator[str]:
+def feed_of(
+    title: str, updated: str, commodity: Commodity, interval_minutes: int, days: Iterable[OwnDay]
+) -> Iterator[str]:
     """Lines of a feed: a usage point, and for each channel a meter reading with a block for each day, in order."""
+    measured = _MEASURED[commodity]
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:espi="http://naesb.org/espi">'
     yield f"<id>urn:wattseal:own-data</id><title>{escape(title)}</title><updated>{updated}</updated>"
-    kind = "<espi:ServiceCategory><espi:kind>0</espi:kind></espi:ServiceCategory>"
+    kind = f"<espi:ServiceCategory><espi:kind>{measured.service}</espi:kind></espi:ServiceCategory>"
     yield from _entry(_POINT, [f"{_POINT}/MeterReading"], title, f"<espi:UsagePoint>{kind}</espi:UsagePoint>")
     begun: set[Channel] = set()
     for number, one in enumerate(days):
         reading = f"{_POINT}/MeterReading/{one.channel.code}"
         if one.channel not in begun:
             begun.add(one.channel)
-            yield from _reading(reading, one.channel, interval_minutes)
+            yield from _reading(reading, one.channel, measured, interval_minutes)
         blocks = "".join(_block(one, interval_minutes))
         yield from _entry(f"{reading}/IntervalBlock/{number}", [], one.channel, blocks)
     yield "</feed>"
 
 
-def _reading(own: str, channel: Channel, interval_minutes: int) -> Iterator[str]:
+def _reading(own: str, channel: Channel, measured: _Measured, interval_minutes: int) -> Iterator[str]:
     kind = f"/espi/1_1/resource/ReadingType/{channel.code}"
     yield from _entry(own, [f"{own}/IntervalBlock", kind], channel, "<espi:MeterReading/>")
     told = {
         "accumulationBehaviour": 4,
-        "commodity": 1,
+        "commodity": measured.commodity,
         "dataQualifier": 12,
         "flowDirection": _FLOW[channel],
         "intervalLength": 60 * interval_minutes,
-        "kind": 12,
-        "powerOfTenMultiplier": 0,
-        "uom": 72,
+        "kind": measured.kind,
+        "powerOfTenMultiplier": measured.power_of_ten,
+        "uom": measured.uom,
     }
     leaves = "".join(f"<espi:{name}>{value}</espi:{name}>" for name, value in told.items())
     yield from _entry(kind, [], channel, f"<espi:ReadingType>{leaves}</espi:ReadingType>")

@@ -46,8 +46,6 @@ def export(fleet: Path, whose: Whose, out: Path) -> dict[str, object]:
     require_fleet(fleet)
     with FleetState(fleet) as state:
         source, _, rosters = reopened(state, fleet)
-        if source.commodity != "electricity":
-            raise UsageError("own reads are exported of electricity alone")
         stay = _stay(rosters, whose)
         layout, unit = LAYOUTS_BY_ID[rosters[0].layout_id], rosters[0].unit
         installed, meters = Installed(rosters, state.meters()), state.meters()
@@ -62,7 +60,8 @@ def export(fleet: Path, whose: Whose, out: Path) -> dict[str, object]:
     if not days:
         raise UsageError(f"account {stay.account} has no reads in the fleet's days")
     title = f"{stay.account} at {whose.meter}"
-    _write(out, feed_of(title, datetime.now(UTC).isoformat(timespec="seconds"), source.interval_minutes, days))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    _write(out, feed_of(title, now, source.commodity, source.interval_minutes, days))
     return {
         "account": stay.account,
         "first": window_date(Window(days[0].day)).isoformat(),
