@@ -25,11 +25,11 @@ from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.aggregator.store import PutStatus, Store
 from wattseal.edge.registry import Registry
 from wattseal.protocol.billing import SegmentReport, split_numbers
-from wattseal.protocol.errors import MalformedMessage, NobodyReported, PinnedOtherwise
+from wattseal.protocol.errors import MalformedMessage, NobodyReported, PinnedOtherwise, ShareTooLarge
 from wattseal.protocol.ids import Channel, Kind, MeterId
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.tariff.charges import DemandCharge, Mode, SeriesCharge, Tier
-from wattseal.protocol.tariff.model import Tariff
+from wattseal.protocol.tariff.model import Row, Schedule, Tariff
 from wattseal.protocol.tariff.registers import Program, results_of
 
 DELIVERED, RECEIVED = Channel
@@ -83,6 +83,23 @@ async def test_demand_takes_the_registers_beside_the_reads(tmp_path: Path) -> No
     ]
     [numbers] = split_numbers(answer.numbers, [2])
     assert [int.from_bytes(each, "little") for each in numbers] == expected
+
+
+@pytest.mark.anyio
+async def test_a_demand_of_one_hour_of_the_weekends(tmp_path: Path) -> None:
+    rows = [
+        Row(season="year", days="weekday", runs=((0, 0),)),
+        Row(season="year", days="weekend", runs=((0, 0), (72, 1), (76, 0))),
+    ]
+    narrow = Schedule(name="narrow", periods=("off", "on"), rows=tuple(rows))
+    charge = DEMAND.model_copy(update={"schedule": "narrow"})
+    selector = tariff(TOU, EXPORT, charge, schedules=(*PLAIN.schedules, narrow))
+    known = registry(tmp_path / "registry", [homes(selector)], [selector])
+    async with opened(tmp_path) as store:
+        await upload_of(store, known, "m0")
+        await read(store, known, program(selector), "m0")
+        with pytest.raises(ShareTooLarge, match="demand periods"):
+            await worker(store, known).answer(question("m0", tariff=selector.fingerprint))
 
 
 @pytest.mark.anyio

@@ -34,9 +34,11 @@ from wattseal.protocol.errors import (
     PinnedOtherwise,
     RankExhausted,
     ReadingNotPermitted,
+    ShareTooLarge,
 )
 from wattseal.protocol.ids import Channel, Kind, Role
 from wattseal.protocol.tariff.charges import DemandCharge, Mode, Tier
+from wattseal.protocol.tariff.model import Row, Schedule
 from wattseal.protocol.tariff.registers import results_of
 
 NOT_OPENED = BillResult(values=(), opened=False)
@@ -117,6 +119,22 @@ def test_what_was_released_is_read_again_after_a_rebill(tmp_path: Path) -> None:
         assert run.ask(run.answer(rebill)).body == second.body
         assert run.ask(run.answer(estimate)).body == first.body
         assert entries(run.unblinder) == granted
+
+
+@HALVES
+def test_the_demand_of_one_hour_of_the_weekends(tmp_path: Path, role: Role, ask: Ask) -> None:
+    """It would be one of some ten reads, at a known time of the day."""
+    rows = [
+        Row(season="year", days="weekday", runs=((0, 0),)),
+        Row(season="year", days="weekend", runs=((0, 0), (72, 1), (76, 0))),
+    ]
+    narrow = Schedule(name="narrow", periods=("off", "on"), rows=tuple(rows))
+    price = Tier(limit=None, prices=(0, 900_000))
+    charge = DemandCharge(name="Demand", schedule="narrow", tiers=(price,))
+    selector = tariff(TOU, charge, schedules=(*tariff(TOU).schedules, narrow))
+    with running(tmp_path, tariffs=[selector]) as run:
+        refused(run, role, ask, run.statement(run.resting_on("m0", None, END)), ShareTooLarge)
+        refused(run, role, ask, run.statement(run.resting_on("m0", END)), ShareTooLarge)
 
 
 @HALVES

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ from wattseal.policy.bill_questions import (
 )
 from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Neighbors, Opaque
 from wattseal.policy.sets import Day
-from wattseal.policy.shares import Functional
+from wattseal.policy.shares import Functional, smallest_part
 from wattseal.protocol.billing import BillSegment, BillStatement, Cancels, SegmentReport, local_day
 from wattseal.protocol.errors import (
     Contradiction,
@@ -40,9 +42,12 @@ from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.tariff.bill import Cycle
+from wattseal.protocol.tariff.calendar import first_minute, zone_of
 from wattseal.protocol.tariff.charges import DemandCharge, Mode, SeriesCharge, Tier
+from wattseal.protocol.tariff.compile import Segment, compile_tariff
 from wattseal.protocol.tariff.model import DayKind, Row, Schedule, Tariff, Turn
 from wattseal.protocol.tariff.toml_file import packaged
+from wattseal.protocol.tariff.urdb import load_urdb
 from wattseal.protocol.time import MINUTES_PER_DAY, parse_window
 
 ZONE = "America/Los_Angeles"
@@ -321,6 +326,79 @@ def test_demand_counts_beside_the_bill_and_once() -> None:
     assert len(memory.books(MeterId("m0"), Channel.DELIVERED)[MAY.minutes].items) == 1 + 2
     memory.grant(bills(WITH_DEMAND, tariff=DEMANDING, mode=Mode.DETERMINANTS))
     assert len(memory.books(MeterId("m0"), Channel.DELIVERED)[MAY.minutes].items) == 3 + 2
+
+
+def quarter_hours(*runs: tuple[int, int], days: tuple[DayKind, ...] = ("weekday", "weekend")) -> Schedule:
+    """Two periods by quarter hours of a day; on `days` alone, else it is off all day."""
+    rows = [Row(season="year", days=each, runs=runs if each in days else ((0, 0),)) for each in ("weekday", "weekend")]
+    return Schedule(name="demand", periods=("off", "on"), rows=tuple(rows))
+
+
+def with_demand(schedule: Schedule, *charges: DemandCharge) -> Tariff:
+    samples = tariff(TOU)
+    return tariff(TOU, *charges, schedules=(*samples.schedules, schedule))
+
+
+ON = demand(0, 900_000, schedule="demand")
+SELECTORS = {
+    "a quarter hour a day": with_demand(quarter_hours((0, 0), (72, 1), (73, 0)), ON),
+    "one weekend hour": with_demand(quarter_hours((0, 0), (72, 1), (76, 0), days=("weekend",)), ON),
+    "a peak that another one exceeds by a quarter hour a day": with_demand(
+        quarter_hours((0, 0), (64, 1), (85, 0)), ON, demand(0, 900_000, name="Peak")
+    ),
+}
+
+
+@pytest.mark.parametrize("selector", SELECTORS.values(), ids=SELECTORS.keys())
+def test_a_demand_of_few_intervals(selector: Tariff) -> None:
+    for asked in (CLOSING, WITH_DEMAND):
+        refused(bills(asked, tariff=selector), ShareTooLarge, "demand periods")
+
+
+URDB = Path(__file__).parents[3] / "shared/data/urdb"
+PUBLISHED = {
+    "PGE_A-10_TOU_secondary_URDB_6758b27bd731a5d4d806802e": (672, 1),
+    "DERIVED_PGE_B-19_secondary_2026-03-01": (120, 6),
+    "SCE_TOU-8__Option-D_Under-2-kV": (105, 7),
+}
+
+
+def hours(of: Tariff, first: date, after: date) -> float:
+    """Of the smallest part that the tariff's demand registers cut those local days into."""
+    start, end = (first_minute(day, zone_of(ZONE)) for day in (first, after))
+    part = Segment(start, end, 15, ZONE, (Channel.DELIVERED,))
+    covers = compile_tariff(of, part, of.modes(Mode.DETERMINANTS)).registers.values()
+    return smallest_part(Functional.of(start, 15, cover, amount=False) for cover in covers) / 4
+
+
+@pytest.mark.parametrize(("name", "expected"), PUBLISHED.items(), ids=PUBLISHED.keys())
+def test_demand_as_published(name: str, expected: tuple[int, int]) -> None:
+    """The table of docs/bill-rules.md: the least of 2026's calendar months, and days in July that always hold 24."""
+    found = load_urdb(URDB / f"{name}.json", leaving_out=["demandreactivepowercharge"])
+    months = [date(2026 + month // 12, month % 12 + 1, 1) for month in range(13)]
+    july = [date(2026, 7, 1) + timedelta(days) for days in range(31)]
+    enough = next(
+        days
+        for days in range(1, 31)
+        if min(hours(found, first, first + timedelta(days)) for first in july[: 31 - days]) >= 24
+    )
+    assert (min(hours(found, *pair) for pair in pairwise(months)), enough) == expected
+
+
+def test_a_demand_of_a_few_days_alone() -> None:
+    """Who moves in late has no bill by demand: four peak hours of the first day and five of three more are 19."""
+    for days, told in ((3, False), (4, True)):
+        since = Window(END // MINUTES_PER_DAY - days)
+        start = since * MINUTES_PER_DAY
+        moved: Any = {"m0": {"tenure_since": since, "installed": since, "tariff": DEMANDING.name}}
+        rosters = homes(tariff=DEMANDING), homes(effective=since, tariff=DEMANDING, **moved)
+        asked = bills(
+            segment("m0", start=start).model_copy(update=reports(None, END)), tariff=DEMANDING, rosters=rosters
+        )
+        if told:
+            Remembered().grant(asked)
+        else:
+            refused(asked, ShareTooLarge, "demand periods")
 
 
 def test_readings_use_the_rank_budget_up() -> None:

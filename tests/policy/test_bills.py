@@ -67,6 +67,70 @@ def registered(functionals: Iterable[Functional]) -> Span:
 FLAT, RARE = amount((), base=39_940), amount(HOUR, 1_000, 39_940)
 
 
+DAY = least_intervals(15, listed=False)
+
+
+def demands(*covers: Iterable[int], source: Source = Source(Kind.REGISTER, 0, 0)) -> list[Item]:  # noqa: B008 - frozen
+    return [Item(source, Opaque(bytes([place]), wh(cover))) for place, cover in enumerate(covers)]
+
+
+class TestDemand:
+    def test_of_a_day_of_intervals_at_least(self) -> None:
+        RULES.permit(BillBook(), demands(range(DAY)))
+        with pytest.raises(ShareTooLarge, match="demand periods"):
+            RULES.permit(BillBook(), demands(range(DAY - 1)))
+
+    @pytest.mark.parametrize(
+        ("cover", "other"),
+        [
+            (
+                range(1_000),
+                range(1_000 - (DAY - 1)),
+            ),  # nested: the larger is higher, and its peak is outside the smaller
+            (range(1_000), range(1_000 - (DAY - 1), 2_000)),  # overlapping: both are equal, and the peak is in both
+            (range(1_000), range(DAY - 1, 2_000)),  # overlapping: the first is higher
+            (range(1_000), range(1)),
+            (range(1_000), range(999)),
+        ],
+    )
+    def test_of_no_two_whose_comparison_tells_where_the_peak_lies(self, cover: range, other: range) -> None:
+        for asked in (demands(cover, other), demands(other, cover)):
+            with pytest.raises(ShareTooLarge, match="demand periods"):
+                RULES.permit(BillBook(), asked)
+
+    @pytest.mark.parametrize(
+        "covers",
+        [
+            (range(1_000), range(1_000 - DAY)),
+            (range(1_000), range(1_000 - DAY, 2_000)),
+            (range(1_000), range(1_000)),
+            (range(DAY), range(DAY, 2 * DAY)),
+            (range(LENGTH), range(1_000), range(500)),
+        ],
+    )
+    def test_what_is_told_apart_by_a_day_or_more(self, covers: tuple[range, ...]) -> None:
+        assert len(RULES.permit(BillBook(), demands(*covers)).items) == len(covers)
+
+    def test_also_beside_what_another_report_told(self) -> None:
+        """A revision of the tariff may not move a period by a quarter hour, and a rebill not either."""
+        book = RULES.permit(BillBook(), demands(range(1_000)))
+        for source in (Source(Kind.REGISTER, 0, 1), Source(Kind.REGISTER, 1_440, 0)):
+            assert len(RULES.permit(book, demands(range(1_000), source=source)).items) == 2
+            with pytest.raises(ShareTooLarge, match="demand periods"):
+                RULES.permit(book, demands(range(1_001), source=source))
+
+    def test_no_list_lowers_it(self) -> None:
+        with pytest.raises(ShareTooLarge, match="demand periods"):
+            RULES.permit(BillBook(), [item._replace(listed=True) for item in demands(range(DAY - 1))])
+
+    def test_daily_reads_take_a_week(self) -> None:
+        source = Source(Kind.REGISTER, 0, 0)
+        week, less = (Item(source, Opaque(b"", Functional.of(0, 1_440, [1] * days, amount=False))) for days in (7, 6))
+        RULES.permit(BillBook(), [week])
+        with pytest.raises(ShareTooLarge, match="demand periods"):
+            RULES.permit(BillBook(), [less])
+
+
 class TestRank:
     def test_scaled_copies_of_one_amount(self) -> None:
         """They would undo the rounding to cents (threats E43)."""

@@ -1,5 +1,6 @@
 """Functionals, ranks and shares: against an oracle in fractions, and against every combination that is tried."""
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
@@ -10,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy.bill_oracle import largest_share, rank, row_of, shares
-from wattseal.policy.shares import END_OF_TIME, LARGEST_AMOUNT_PRICE, MOST_INTERVALS, Functional, Measure, measure
+from wattseal.policy.shares import (
+    END_OF_TIME,
+    LARGEST_AMOUNT_PRICE,
+    MOST_INTERVALS,
+    Functional,
+    Measure,
+    measure,
+    smallest_part,
+)
 from wattseal.protocol.errors import FunctionalNotPermitted
 
 LENGTH = 14
@@ -183,3 +192,30 @@ class TestMeasure:
                 sum((a * row[t] for a, row in zip(factor, rows, strict=False)), Fraction(0)) for t in range(LENGTH)
             ]
             assert max(v * v for v in mixed) <= most * sum(v * v for v in mixed)
+
+
+class TestSmallestPart:
+    @pytest.mark.parametrize(
+        ("covers", "expected"),
+        [
+            ([], 0),
+            ([wh([0])], 0),
+            ([wh([1] * 5)], 5),
+            ([wh([1] * 5), wh([1] * 5)], 5),
+            ([wh([1] * 5), wh([1] * 3)], 2),
+            ([wh([1] * 5), wh([1] * 4, first=4)], 1),
+            ([wh([1] * 5), wh([1] * 4, first=5)], 4),
+            ([wh([1, 0, 1, 0, 1])], 3),
+        ],
+    )
+    def test_by_hand(self, covers: list[Functional], expected: int) -> None:
+        assert smallest_part(covers) == expected
+
+    @given(covers=st.lists(st.builds(wh, st.lists(st.integers(0, 1), min_size=1, max_size=9), st.integers(0, 9))))
+    def test_as_interval_by_interval(self, covers: list[Functional]) -> None:
+        parts: Counter[frozenset[int]] = Counter()
+        for t in range(20):
+            inside = (n for n, one in enumerate(covers) if one.first <= t < one.end and one.prices[t - one.first])
+            parts[frozenset(inside)] += 1
+        del parts[frozenset()]
+        assert smallest_part(covers) == min(parts.values(), default=0)

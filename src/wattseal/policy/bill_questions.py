@@ -257,10 +257,12 @@ def _check_reports(segment: BillSegment, compiled: Compiled) -> None:
 
 def _functional(compiled: Compiled, result: Result) -> Functional | Opaque:
     """What a result tells of the intervals: a register's energy is a sum of theirs like any other."""
+    segment = compiled.segment
     if isinstance(result.of, Register):
-        program = program_of(compiled, result.channel)
-        return Opaque(hashlib.sha256(program.digest + canonical_json(result.of)).digest())
-    segment, amount = compiled.segment, result.of.item.mode is Mode.AMOUNT
+        program, covered = program_of(compiled, result.channel), compiled.registers[result.of]
+        cover = Functional.of(segment.start, segment.interval_minutes, covered, amount=False)
+        return Opaque(hashlib.sha256(program.digest + canonical_json(result.of)).digest(), cover)
+    amount = result.of.item.mode is Mode.AMOUNT
     return Functional.of(segment.start, segment.interval_minutes, result.of.y, amount=amount)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple, Self
 
-from wattseal.policy.shares import Functional, measure
+from wattseal.policy.shares import Functional, measure, smallest_part
 from wattseal.protocol.errors import FunctionalNotPermitted, RankExhausted, ShareTooLarge
 from wattseal.protocol.ids import Kind
 from wattseal.protocol.time import MINUTES_PER_DAY
@@ -29,9 +29,13 @@ class Source(NamedTuple):
 
 
 class Opaque(NamedTuple):
-    """A functional of values that are no interval reads: a register's demand, entries of a vector."""
+    """A functional of values that are no interval reads: a register's demand, entries of a vector.
+
+    `cover`: the intervals of whose reads it is the largest, as a sum over them; None: of no reads at all.
+    """
 
     digest: bytes
+    cover: Functional | None = None
 
 
 class Item(NamedTuple):
@@ -88,6 +92,12 @@ class BillBook:
         """Meters that were asked alike share a book, which is looked up for each of them."""
         return hash(self.items)
 
+    @cached_property
+    def covers(self) -> frozenset[Functional]:
+        """What the demands are the largest reads of."""
+        opaque = (item.functional for item in self.items if isinstance(item.functional, Opaque))
+        return frozenset(one.cover for one in opaque if one.cover is not None)
+
     def has(self, asked: Item) -> bool:
         return any((item.source, item.functional) == (asked.source, asked.functional) for item in self.items)
 
@@ -139,6 +149,7 @@ class BillRules:
     def __init__(self, least_group: int) -> None:
         self._least_neighbors = least_group - 1
         self._measure = lru_cache(_REMEMBERED_SPANS)(measure)
+        self._smallest_part = lru_cache(_REMEMBERED_SPANS)(smallest_part)
         self._joined_mixes = lru_cache(_REMEMBERED_PAIRS)(self._mixes_joined)
         self._after_all = lru_cache(_REMEMBERED_BOOKS)(self._with)
         self._permitted = lru_cache(_REMEMBERED_BOOKS)(self._permit)
@@ -165,6 +176,8 @@ class BillRules:
             raise RankExhausted(f"more than {LARGEST_RANK} independent results of one meter, channel and billing cycle")
         if not all(self._mixes(after.span.of_tier(listed=listed), listed=listed) for listed in (False, True)):
             raise ShareTooLarge("a combination of the results would tell too much about one interval")
+        if not self._wide(after.covers):
+            raise ShareTooLarge("the largest reads of demand periods would be told of too few intervals")
         return after
 
     def permit_among(self, neighbors: Neighbors, changes: Iterable[tuple[Held, Held]]) -> Neighbors:
@@ -218,6 +231,10 @@ class BillRules:
 
     def _mixes_joined(self, one: frozenset[Functional], other: frozenset[Functional], listed: bool) -> bool:
         return self._mixes(one | other, listed=listed)
+
+    def _wide(self, covers: frozenset[Functional]) -> bool:
+        lengths = {cover.interval_minutes for cover in covers}
+        return all(self._smallest_part(covers) >= least_intervals(length, listed=False) for length in lengths)
 
     def _mixes(self, rows: frozenset[Functional], *, listed: bool) -> bool:
         lengths = {row.interval_minutes for row in rows}
