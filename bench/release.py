@@ -1,4 +1,4 @@
-"""A Paillier total of a full region released after its close: folded ahead while its reports came, and not.
+"""A Paillier total of a full region released after its close: with sums made ahead, by whom, and without.
 
 `python -m bench.release [--meters N]`: real processes, one day each. Sealing a region of 16,384 takes a minute before.
 """
@@ -24,7 +24,9 @@ from wattseal.protocol.time import system_clock, window_date, window_of
 
 METERS: Final = 16_384
 LOOKS_S: Final = 20.0
-"""The aggregator folds every fifteen seconds what has come."""
+"""The aggregator folds what has come every fifteen seconds, the halves sum what is likely to every ten."""
+OLDER: Final = 5
+"""Days ago: the aggregator folds such a window ahead, the halves sum nothing ahead for it."""
 
 
 class Released(NamedTuple):
@@ -49,11 +51,13 @@ def measure(meters: int = METERS) -> dict[str, Released]:
         places = Places(directory / "deployment")
         deployment.create(places, Suite.PAILLIER_3072)
         resources.enter_context(Deployment(places))
-        yesterday = Window(window_of(system_clock()) - 1)
+        today = window_of(system_clock())
+        older, yesterday = Window(today - OLDER), Window(today - 1)
         regions = [
             Place("warm", directory / "warm", range(64), 1, yesterday),
-            Place("cold", directory / "cold", range(64, 64 + meters), 1, yesterday),
-            Place("ahead", directory / "ahead", range(64 + meters, 64 + 2 * meters), 1, yesterday),
+            Place("cold", directory / "cold", range(64, 64 + meters), 1, older),
+            Place("folded", directory / "folded", range(64 + meters, 64 + 2 * meters), 1, older),
+            Place("summed", directory / "summed", range(64 + 2 * meters, 64 + 3 * meters), 1, yesterday),
         ]
         run = Run(places, Suite.PAILLIER_3072, regions, Costs())
         for region in regions:
@@ -66,11 +70,15 @@ def measure(meters: int = METERS) -> dict[str, Released]:
         fleet, operator = (resources.enter_context(client) for client in clients)
         client = resources.enter_context(Client.of_directory(places.directory))
         found = {}
-        for region, wait_s in zip(regions, (0.0, 0.0, LOOKS_S), strict=True):
+        for region, wait_s in zip(regions, (0.0, 0.0, LOOKS_S, LOOKS_S), strict=True):
             run.send(region, sealer, fleet)
             time.sleep(wait_s)
             found[region.name] = _release(run, region, operator, client)
-    return {"not folded ahead": found["cold"], "folded ahead": found["ahead"]}
+    return {
+        "nothing ahead": found["cold"],
+        "reports folded ahead": found["folded"],
+        "pads and tags summed ahead too": found["summed"],
+    }
 
 
 def _release(run: Run, region: Place, operator: RoleClient, client: Client) -> Released:

@@ -1,11 +1,12 @@
 """Work in the background goes on whatever goes wrong, ends when it should, and tells when it has been failing."""
 
 import asyncio
+import threading
 
 import pytest
 from prometheus_client import REGISTRY
 
-from wattseal.edge.keepers import Keeper, ended, keep_doing
+from wattseal.edge.keepers import Keeper, doing, ended, keep_doing
 from wattseal.protocol.errors import KeeperFailing, StoreUnavailable
 
 
@@ -106,3 +107,30 @@ async def test_a_keeper_ends_though_its_store_call_swallows_the_first_cancellati
     await asyncio.wait_for(ended([keeper]), 5)
     assert swallowed
     assert keeper.cancelled()
+
+
+def test_work_in_a_thread_goes_on_whatever_went_wrong_once(caplog: pytest.LogCaptureFixture) -> None:
+    wrong: list[Exception] = [StoreUnavailable("away"), OSError(28, "no space")]
+    done = threading.Event()
+
+    def act(_: threading.Event) -> None:
+        if wrong:
+            raise wrong.pop(0)
+        done.set()
+
+    with doing(act, 0.001, Keeper("checkpoints")):
+        assert done.wait(10)
+    assert [record.levelname for record in caplog.records][:2] == ["WARNING", "ERROR"]
+
+
+def test_work_in_a_thread_ends_in_the_middle_with_its_context() -> None:
+    began, told = threading.Event(), []
+
+    def act(over: threading.Event) -> None:
+        began.set()
+        told.append(over.wait(60))
+
+    with doing(act, 0.001, Keeper("summing")):
+        assert began.wait(10)
+    assert told == [True]
+    assert not any(thread.name == "summing" for thread in threading.enumerate())

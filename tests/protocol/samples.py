@@ -24,7 +24,16 @@ from wattseal.protocol.billing import (
 from wattseal.protocol.billing_route import RouteMeter, RouteMeters, RouteQuestion
 from wattseal.protocol.consent import Consent, ConsentRevocation, SignedConsent, SignedRevocation
 from wattseal.protocol.ids import Channel, CohortId, HalfRole, Kind, MeterId, RegionId, Role, Window
-from wattseal.protocol.keys import Enrolment, EnrolmentRequest, KeyNotice, MeterKeysOfHalf, NextPeriod, SealedKeys
+from wattseal.protocol.keys import (
+    CheckKeyName,
+    CheckKeyNames,
+    Enrolment,
+    EnrolmentRequest,
+    KeyNotice,
+    MeterKeysOfHalf,
+    NextPeriod,
+    SealedKeys,
+)
 from wattseal.protocol.ledger import Checkpoint
 from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
 from wattseal.protocol.reconciliation import (
@@ -187,6 +196,10 @@ def enrolment(**changes: Any) -> Enrolment:  # noqa: ANN401 - any field's value
     return Enrolment(**{**fields, **changes})
 
 
+def check_key_name() -> CheckKeyName:
+    return CheckKeyName(region=RegionId("r"), key_id=1, month="2026-03", check_key_id=bytes(16))
+
+
 def pad_request(*seen: Envelope) -> PadRequest:
     return PadRequest(
         approval=answer().approval,
@@ -297,6 +310,8 @@ ONE_OF_EACH = (
     PadGrant(statement_digest=statement().digest(), policy=bytes(32), pad_sum=b"sum", head=head(Role.UNBLINDER)),
     release(),
     key_notice(),
+    check_key_name(),
+    CheckKeyNames(names=(check_key_name(),)),
     NextPeriod(period=2, first_window=WINDOW, last_window=None),
     Checkpoint(role=Role.UNBLINDER, counter=3, hash=bytes(32), at=1_772_000_000),
     waiver(),

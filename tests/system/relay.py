@@ -7,6 +7,9 @@ from typing import NamedTuple, Self
 
 import httpx
 
+ANNOUNCEMENTS = "/v1/check-keys"
+"""What the decryptor tells unasked, every few seconds."""
+
 Answering = Callable[[str, bytes], tuple[int, bytes]]
 """Path and body of a POST to status and JSON body of the answer."""
 
@@ -41,7 +44,7 @@ class PostService:
 
 
 class Relay:
-    """Passes every POST on to `target` and keeps what went by."""
+    """Passes every POST on to `target` and keeps what went by because a collector asked."""
 
     def __init__(self) -> None:
         self.target = ""
@@ -56,7 +59,8 @@ class Relay:
 
     def _pass_on(self, path: str, body: bytes) -> tuple[int, bytes]:
         answer = self._onward.post(self.target + path, content=body)
-        self.exchanges.append(Exchange(body, answer.status_code, answer.content))
+        if path != ANNOUNCEMENTS:
+            self.exchanges.append(Exchange(body, answer.status_code, answer.content))
         return answer.status_code, answer.content
 
 

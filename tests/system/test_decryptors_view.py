@@ -9,12 +9,12 @@ import pytest
 
 from tests.system.attackers.loot import Opening
 from tests.system.forging import ciphertext_of, meters_of
+from tests.system.labels import labels_of
 from tests.system.town import CHUNK, LAYOUT, Day, Reads, Town
 from tests.system.uniform import assert_uniform, chi_square
 from wattseal.collector.deployment import DECRYPTOR
 from wattseal.cryptosystems.pads.label import Use, check_key_id
 from wattseal.cryptosystems.paillier.checks import member_tag, slot_weights
-from wattseal.keyserver.schemes import labels_of
 from wattseal.keyserver.vault import Vault
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.ids import MeterId, Role

@@ -65,6 +65,9 @@ class Unblinder(Protocol):
     def pad_sum(self, labels: Sequence[Label], pad_keys: Sequence[Secret]) -> bytes:
         """The sum of the pads of the stated members."""
 
+    def combined(self, added: Sequence[bytes], taken: Sequence[bytes]) -> bytes:
+        """All pad sums of `added` less all of `taken`, as `pad_sum` would give it; of none, that of no member."""
+
 
 class Decryptor(Protocol):
     """Held by the decryptor half of the key server: never meets a pad key."""

@@ -6,6 +6,7 @@ row on the service is not ready, and says since when.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,6 +71,25 @@ async def keep_doing(act: Callable[[], Awaitable[None]], every_s: float, keeper:
         with keeper.round():
             await act()
         await asyncio.sleep(every_s)
+
+
+@contextmanager
+def doing(act: Callable[[threading.Event], None], every_s: float, keeper: Keeper) -> Iterator[None]:
+    """In a thread, as long as the context lasts. `act` is told by the event that it is to end."""
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(every_s):
+            with keeper.round():
+                act(over)
+
+    thread = threading.Thread(target=keep, name=keeper.what)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -127,6 +127,10 @@ class RosterBook:
             raise UnknownSubject(f"region {region} has no roster for {window_date(window)}")
         return self._at_place(max(begun))
 
+    def in_force(self, window: Window) -> dict[RegionId, Window]:
+        """By region that has a roster for the window, since when that roster is in force; none of them is read."""
+        return dict(sorted(place for place in self._known if place[1] <= window))
+
     def ends(self, roster: Roster) -> Window:
         """The last window in which the roster is in force, as far as is known."""
         later = [effective for region, effective in self._known if region == roster.region]

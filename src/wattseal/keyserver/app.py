@@ -64,6 +64,9 @@ class RemotePads:
     def grant_bills(self, request: Envelope) -> Envelope:
         return Envelope.parse(self._client.post("/v1/bill-pads", request))
 
+    def expect(self, names: Envelope) -> None:
+        self._client.post("/v1/check-keys", names)
+
 
 def decryptor_app(service: DecryptorService) -> FastAPI:
     app = _half_app(service.half, "wattseal decryptor")
@@ -142,7 +145,13 @@ def unblinder_app(service: UnblinderService) -> FastAPI:
         envelope = Envelope.parse(await read_body(request, JSON_LIMIT))
         return _message(await run_in_threadpool(service.grant_bills, envelope))
 
-    describe(app, {**_BODIES, "/v1/pads": Envelope, "/v1/bill-pads": Envelope})
+    @app.post("/v1/check-keys")
+    async def check_keys(request: Request) -> Response:
+        """Learn for which check keys pads may be summed ahead. Body: a signed CheckKeyNames."""
+        service.expect(Envelope.parse(await read_body(request, JSON_LIMIT)))
+        return json_response({})
+
+    describe(app, {**_BODIES, "/v1/pads": Envelope, "/v1/bill-pads": Envelope, "/v1/check-keys": Envelope})
     return app
 
 

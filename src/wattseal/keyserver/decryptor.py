@@ -4,16 +4,18 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from wattseal.cryptosystems.errors import VerificationFailed
-from wattseal.cryptosystems.interface import Total
-from wattseal.cryptosystems.pads.label import check_key_id
+from wattseal.cryptosystems.interface import Decryptor, Total
+from wattseal.cryptosystems.pads.label import Label, check_key_id
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.summing import MemberSums, Stated, SummingDecryptor
 from wattseal.keyserver.bills_decryptor import BillDecryptorService, BillPadSource
 from wattseal.keyserver.days import Histogram, opened_sets
 from wattseal.keyserver.half import Half, Permitted
 from wattseal.keyserver.ledger import MAX_ATTEMPTS
+from wattseal.keyserver.member_sums import Summing
 from wattseal.keyserver.noise import check_share, with_noise
 from wattseal.keyserver.reconciling import Reconciling
-from wattseal.keyserver.schemes import labels_of, layout_of, modulus_id_of
+from wattseal.keyserver.schemes import day_label, labels_of, layout_of, modulus_id_of
 from wattseal.policy.limits import Asker
 from wattseal.protocol.codec import Digest
 from wattseal.protocol.errors import (
@@ -54,6 +56,7 @@ class DecryptorService:
         self.half = half
         self.bills = BillDecryptorService(half, pads)
         self.reconciling = Reconciling(half)
+        self.summing = Summing(half, self._tag_sums)
         self._pads = pads
         self._opened = opened_sets(half.ledger, half.levels)
 
@@ -175,25 +178,44 @@ class DecryptorService:
 
     def _open(self, statement: TotalStatement, admitted: _Admitted, ciphertext: bytes, pad_sum: bytes) -> Total:
         """Every cause of failure, in the ciphertext or in the pads, is the one refusal."""
-        check_key = admitted.check_key
-        labels = labels_of(
-            statement,
-            admitted.permitted.members,
-            modulus_id_of(self.half.registry.key(statement.key_id)),
-            check_key_id(check_key),
-        )
-        permitted = admitted.permitted
-        tag_keys = self.half.meter_keys(statement.key_id, permitted.roster, permitted.members)
         decryptor = self.half.vault.decryptor(statement.key_id, statement.layout_id)
+        notice, check_key = self.half.registry.key(statement.key_id), check_key_id(admitted.check_key)
+        place = (statement.region, statement.channel, statement.window)
+        label = day_label(notice, modulus_id_of(notice), *place, check_key)
         try:
-            return decryptor.open_total(ciphertext, pad_sum, labels, tag_keys, check_key)
+            return self._total(decryptor, statement, admitted, (ciphertext, pad_sum), label)
         except VerificationFailed:
             raise VerificationRefused("verification failed") from None
+
+    def _total(
+        self,
+        decryptor: Decryptor,
+        statement: TotalStatement,
+        admitted: _Admitted,
+        received: tuple[bytes, bytes],
+        label: Label,
+    ) -> Total:
+        permitted, check_key = admitted.permitted, admitted.check_key
+        if isinstance(decryptor, SummingDecryptor):
+            stated = Stated(label, len(permitted.members))
+            tag_sum = self.summing.of(_sums_of(decryptor), statement, permitted, label)
+            return decryptor.open_summed(*received, stated, tag_sum, check_key)
+        labels = labels_of(label, permitted.members.items())
+        tag_keys = self.half.meter_keys(statement.key_id, permitted.roster, permitted.members)
+        return decryptor.open_total(*received, labels, tag_keys, check_key)
+
+    def _tag_sums(self, key_id: int, layout_id: bytes) -> MemberSums | None:
+        decryptor = self.half.vault.decryptor(key_id, layout_id)
+        return _sums_of(decryptor) if isinstance(decryptor, SummingDecryptor) else None
 
     def _check_dominance(self, statement: TotalStatement, admitted: _Admitted, total: Total) -> None:
         released = self._opened.at(statement.channel, statement.window)
         edges = layout_of(statement.layout_id).upper_edges
         released.check(_histogram(statement, admitted, total).opened(), edges)
+
+
+def _sums_of(decryptor: SummingDecryptor) -> MemberSums:
+    return MemberSums(decryptor.tag_sum, decryptor.combined)
 
 
 def _histogram(statement: TotalStatement, admitted: _Admitted, total: Total) -> Histogram:

@@ -14,6 +14,7 @@ from wattseal.cryptosystems.secret import Secret
 from wattseal.edge.access import Tokens
 from wattseal.edge.keepers import Keeper
 from wattseal.edge.registry import Registry
+from wattseal.keyserver.ahead import Ahead
 from wattseal.keyserver.bills import Billing
 from wattseal.keyserver.days import Days
 from wattseal.keyserver.ledger import About, Ledger
@@ -83,6 +84,7 @@ class Half:
         self._days = Days(ledger, registry, self.levels)
         self.bills = Billing(ledger, registry, policy, clock, self._days, vault.root)
         self.one_at_a_time = threading.Lock()
+        self.ahead = Ahead()
         self.clock = clock
         # Deriving a key costs as much as using it, and a meter's is the same for its whole key period.
         self._meter_key = lru_cache(maxsize=_KEYS_KEPT)(self._derive_meter_key)
@@ -232,8 +234,10 @@ class Half:
     def _derive_meter_key(self, key_id: int, region: RegionId, meter: MeterId, sealing_key: bytes) -> Secret:
         return self.vault.root(key_id).meter_key(_USE_OF_METER_KEY[self.role], region, meter, sealing_key)
 
-    def forget_meter_keys(self) -> None:
+    def forget_keys(self) -> None:
+        """Once a period was destroyed: what was derived from its root, for whoever holds `one_at_a_time`."""
         self._meter_key.cache_clear()
+        self.ahead.forget()
 
     def enrol(self, request: EnrolmentRequest) -> Envelope:
         """This half's keys for every meter of the region's roster, each sealed to its meter.

@@ -1,6 +1,5 @@
 """From a data directory to a running half: what `init` makes and `serve` opens."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,13 +10,14 @@ from fastapi import FastAPI
 from wattseal.cryptosystems.backend import Backend
 from wattseal.edge.client import RoleClient
 from wattseal.edge.home import Home
-from wattseal.edge.keepers import Keeper
+from wattseal.edge.keepers import Keeper, doing
 from wattseal.edge.private_files import sole_use, write_private
 from wattseal.keyserver.app import RemotePads, decryptor_app, unblinder_app
-from wattseal.keyserver.decryptor import DecryptorService, PadSource
+from wattseal.keyserver.decryptor import DecryptorService
 from wattseal.keyserver.half import Half
 from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.periods import KeyPeriods
+from wattseal.keyserver.preparing import PreparingTags
 from wattseal.keyserver.schemes import modulus_id_of
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Vault
@@ -29,6 +29,7 @@ from wattseal.protocol.time import parse_window, system_clock
 
 _STOPPING_TAKES_S = 15.0
 _CHECKPOINT_EVERY_S = 600.0
+_LOOK_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,31 @@ def open_app(data: Path, role: str, options: HalfOptions) -> Iterator[FastAPI]:
     """The application of `decryptor`, `unblinder` or `both`; ledgers close with the context."""
     with ExitStack() as resources:
         if role == "both":
-            unblinder = UnblinderService(_open_half(resources, data / "unblinder", Role.UNBLINDER, options))
-            decryptor = DecryptorService(_open_half(resources, data / "decryptor", Role.DECRYPTOR, options), unblinder)
+            unblinder = _open_unblinder(resources, data / "unblinder", options)
+            half = _open_half(resources, data / "decryptor", Role.DECRYPTOR, options)
+            decryptor = _open_decryptor(resources, half, unblinder)
             app = FastAPI(title="wattseal key server", docs_url=None, redoc_url=None, openapi_url=None)
             app.mount("/decryptor", decryptor_app(decryptor))
             app.mount("/unblinder", unblinder_app(unblinder))
         elif role == Role.UNBLINDER:
-            app = unblinder_app(UnblinderService(_open_half(resources, data, Role.UNBLINDER, options)))
+            app = unblinder_app(_open_unblinder(resources, data, options))
         else:
             half = _open_half(resources, data, Role.DECRYPTOR, options)
-            app = decryptor_app(DecryptorService(half, _remote_pads(resources, options)))
+            app = decryptor_app(_open_decryptor(resources, half, _remote_pads(resources, options)))
         yield app
+
+
+def _open_unblinder(resources: ExitStack, data: Path, options: HalfOptions) -> UnblinderService:
+    service = UnblinderService(_open_half(resources, data, Role.UNBLINDER, options))
+    resources.enter_context(doing(service.preparing.look, _LOOK_EVERY_S, Keeper("summing pads ahead")))
+    return service
+
+
+def _open_decryptor(resources: ExitStack, half: Half, pads: UnblinderService | RemotePads) -> DecryptorService:
+    service = DecryptorService(half, pads)
+    preparing = PreparingTags(half, service.summing, pads)
+    resources.enter_context(doing(preparing.look, _LOOK_EVERY_S, Keeper("summing tags ahead")))
+    return service
 
 
 def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOptions) -> Half:
@@ -94,25 +109,15 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
 @contextmanager
 def _checkpoints_kept(ledger: Ledger, keeper: Keeper) -> Iterator[None]:
     """Also of what is neither an intent nor released: at the beginning, at the end, and every few minutes."""
-    ended = threading.Event()
-
-    def keep() -> None:
-        while not ended.wait(_CHECKPOINT_EVERY_S):
-            with keeper.round():
-                ledger.checkpoint()
-
     ledger.checkpoint()
-    keeping = threading.Thread(target=keep, name="checkpoints")
-    keeping.start()
     try:
-        yield
+        with doing(lambda _: ledger.checkpoint(), _CHECKPOINT_EVERY_S, keeper):
+            yield
     finally:
-        ended.set()
-        keeping.join()
         ledger.checkpoint()
 
 
-def _remote_pads(resources: ExitStack, options: HalfOptions) -> PadSource:
+def _remote_pads(resources: ExitStack, options: HalfOptions) -> RemotePads:
     if options.unblinder_url is None:
         raise UsageError("the decryptor needs --unblinder-url")
     return RemotePads(resources.enter_context(RoleClient(options.unblinder_url)))

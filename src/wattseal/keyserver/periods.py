@@ -50,7 +50,7 @@ class KeyPeriods:
             raise Rejected(f"key period {number} is not over before {window_date(Window(last + 1))}")
         with self._half.one_at_a_time:
             self._half.vault.destroy(number)
-            self._half.forget_meter_keys()
+            self._half.forget_keys()
         self.settle()
 
     def settle(self) -> None:

@@ -6,7 +6,7 @@ decrypts a CKKS total likewise, and holds the members' summed secrets; of bills,
 adds pads, so its code is the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from wattseal.cryptosystems.backend import Backend, require_backend
@@ -34,9 +34,8 @@ from wattseal.cryptosystems.slots.layout import SlotLayout
 from wattseal.cryptosystems.slots.offered import LAYOUTS_BY_ID
 from wattseal.cryptosystems.symmetric import MODULUS_IDS
 from wattseal.protocol.errors import MalformedMessage, UnknownSubject, UsageError
-from wattseal.protocol.ids import Kind, MeterId, Suite
+from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
-from wattseal.protocol.statement import TotalStatement
 from wattseal.protocol.time import window_minutes
 
 
@@ -125,24 +124,26 @@ def _fitting(suite: int, layout_id: bytes) -> Iterator[None]:
         raise UnknownSubject(f"suite {suite} has no layout {layout_id.hex()} ({error})") from None
 
 
-def labels_of(
-    statement: TotalStatement, members: dict[MeterId, int], modulus_id: bytes, check_key: bytes
-) -> list[Label]:
-    """The label of each member's report, in the order of `members`; `check_key` is the id of the month's."""
-    start, end = window_minutes(statement.window)
-    return [
-        Label(
-            suite=statement.suite,
-            modulus_id=modulus_id,
-            region=statement.region,
-            meter=meter,
-            kind=Kind.DAILY,
-            channel=statement.channel.code,
-            start=start,
-            end=end,
-            key_id=statement.key_id,
-            number=number,
-            check_key_id=check_key,
-        )
-        for meter, number in members.items()
-    ]
+def day_label(
+    notice: KeyNotice, modulus_id: bytes, region: RegionId, channel: Channel, window: Window, check_key: bytes
+) -> Label:
+    """What the labels of a day's reports have in common, without meter and number; `check_key` is the month's id."""
+    start, end = window_minutes(window)
+    return Label(
+        suite=notice.suite,
+        modulus_id=modulus_id,
+        region=region,
+        meter="",
+        kind=Kind.DAILY,
+        channel=channel.code,
+        start=start,
+        end=end,
+        key_id=notice.key_id,
+        number=0,
+        check_key_id=check_key,
+    )
+
+
+def labels_of(day: Label, reports: Iterable[tuple[MeterId, int]]) -> list[Label]:
+    """Of the day's reports of these meters, under these numbers."""
+    return [day._replace(meter=meter, number=number) for meter, number in reports]

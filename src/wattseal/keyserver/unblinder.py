@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wattseal.cryptosystems.summing import MemberSums
 from wattseal.edge.access import Scope
 from wattseal.keyserver.bills import bill_pads_of
 from wattseal.keyserver.half import Half, Permitted
-from wattseal.keyserver.schemes import labels_of, modulus_id_of, unblinder_of
+from wattseal.keyserver.member_sums import Summing
+from wattseal.keyserver.preparing import Preparing
+from wattseal.keyserver.schemes import day_label, modulus_id_of, unblinder_of
 from wattseal.protocol.billing import BillPadGrant, BillPadRequest
+from wattseal.protocol.ids import RegionId
+from wattseal.protocol.keys import CheckKeyNames
 from wattseal.protocol.release import PadGrant, PadRequest, SignedHead
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.statement import TotalStatement
@@ -18,6 +23,14 @@ class UnblinderService:
 
     def __init__(self, half: Half) -> None:
         self.half = half
+        self.summing = Summing(half, self._pad_sums)
+        self._check_keys: dict[tuple[RegionId, int, str], bytes] = {}
+        self.preparing = Preparing(half, self.summing, lambda *month: self._check_keys.get(month))
+
+    def expect(self, names: Envelope) -> None:
+        """Learn which check keys pads are to be summed for ahead. Raises SignatureInvalid, MalformedMessage."""
+        found = names.opened(CheckKeyNames, self.half.trust.decryptor).names
+        self._check_keys = {(each.region, each.key_id, each.month): each.check_key_id for each in found}
 
     def grant(self, envelope: Envelope) -> Envelope:
         """A signed PadGrant. The same statement again gets the same pads and makes no new entry.
@@ -80,7 +93,10 @@ class UnblinderService:
 
     def _pads(self, statement: TotalStatement, permitted: Permitted, check_key: bytes) -> bytes:
         notice = self.half.registry.key(statement.key_id)
-        labels = labels_of(statement, permitted.members, modulus_id_of(notice), check_key)
-        unblinder = unblinder_of(notice, statement.layout_id)
-        pad_keys = self.half.meter_keys(statement.key_id, permitted.roster, permitted.members)
-        return unblinder.pad_sum(labels, pad_keys)
+        place = (statement.region, statement.channel, statement.window)
+        label = day_label(notice, modulus_id_of(notice), *place, check_key)
+        return self.summing.of(self._pad_sums(statement.key_id, statement.layout_id), statement, permitted, label)
+
+    def _pad_sums(self, key_id: int, layout_id: bytes) -> MemberSums:
+        unblinder = unblinder_of(self.half.registry.key(key_id), layout_id)
+        return MemberSums(unblinder.pad_sum, unblinder.combined)

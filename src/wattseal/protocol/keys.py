@@ -90,3 +90,24 @@ class EnrolmentRequest(Message):
     key_id: KeyIdField
     window: WindowField
     months: Annotated[Many[Month], Field(min_length=1, max_length=36)]
+
+
+MOST_CHECK_KEYS = 4096
+
+
+class CheckKeyName(Message):
+    """What labels name the check key of a region's month by; see `PadRequest`."""
+
+    region: RegionField
+    key_id: KeyIdField
+    month: Month
+    check_key_id: Annotated[Bytes, Field(min_length=16, max_length=16)]
+
+
+class CheckKeyNames(Message):
+    """Decryptor to unblinder: the check keys of days that may be asked about soon, so that pads can be summed ahead.
+
+    Whatever they say, a grant's pads are for the check key that its request names.
+    """
+
+    names: Annotated[Many[CheckKeyName], Field(max_length=MOST_CHECK_KEYS)]

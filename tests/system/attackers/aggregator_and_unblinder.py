@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from tests.system.attackers.loot import Loot, open_loot, tell
 from tests.system.forging import CIPHERTEXT_BYTES, RogueUnblinder, meters_of, outcome
+from tests.system.labels import labels_of
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Use
 from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.home import SERVICE
-from wattseal.keyserver.schemes import labels_of
 from wattseal.protocol.ids import MeterId, Role, Window
 from wattseal.protocol.release import ReleaseRequest
 from wattseal.protocol.statement import TotalStatement

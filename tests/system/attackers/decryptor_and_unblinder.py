@@ -4,10 +4,10 @@ import json
 
 from tests.system.attackers.loot import Loot, Opening, open_loot, tell
 from tests.system.forging import PURPOSE, meters_of, outcome
+from tests.system.labels import labels_of
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Use
 from wattseal.edge.client import RoleClient
-from wattseal.keyserver.schemes import labels_of
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import WattsealError
 from wattseal.protocol.ids import Role

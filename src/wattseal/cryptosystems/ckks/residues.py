@@ -78,6 +78,12 @@ def sum_residues(summands: Iterable[NDArray[np.uint64]], coefficients: int) -> N
     return total
 
 
+def differences(residues: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Residues (2, coefficients) less others, coefficient by coefficient."""
+    primes = PRIME_WORDS[:, np.newaxis]
+    return (residues + primes - others) % primes
+
+
 def number_of(first: int, second: int) -> int:
     """The number below q of two residues, which may be any integers (Garner)."""
     return first % PRIMES[0] + PRIMES[0] * ((second - first % PRIMES[0]) * _FIRST_INVERSE % PRIMES[1])

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from wattseal.cryptosystems.ckks.checks import require_bill_labels, require_own_labels
 from wattseal.cryptosystems.ckks.functional import Functional, factors_of
 from wattseal.cryptosystems.ckks.parameters import CkksParameters
-from wattseal.cryptosystems.ckks.residues import added_numbers, numbers_to_bytes, sum_residues, to_bytes
+from wattseal.cryptosystems.ckks.residues import (
+    added_numbers,
+    differences,
+    from_bytes,
+    numbers_to_bytes,
+    sum_residues,
+    to_bytes,
+)
 from wattseal.cryptosystems.ckks.streams import pads, weighed_pads
 from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.pads.label import Label
@@ -25,6 +32,14 @@ class CkksUnblinder:
         require_own_labels(labels, self._parameters)
         drawn = (pads(key, label, self._coefficients) for key, label in zip(pad_keys, labels, strict=True))
         return to_bytes(sum_residues(drawn, self._coefficients))
+
+    def combined(self, added: Sequence[bytes], taken: Sequence[bytes]) -> bytes:
+        """See `Unblinder`."""
+        totals = (
+            sum_residues((from_bytes(encoded, self._coefficients) for encoded in some), self._coefficients)
+            for some in (added, taken)
+        )
+        return to_bytes(differences(*totals))
 
 
 def bill_pads(

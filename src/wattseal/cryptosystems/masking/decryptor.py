@@ -11,9 +11,10 @@ from wattseal.cryptosystems.interface import Total
 from wattseal.cryptosystems.masking.checks import belongs, slot_weights
 from wattseal.cryptosystems.masking.parameters import CHECKS, MaskingParameters
 from wattseal.cryptosystems.masking.streams import stream_sum
-from wattseal.cryptosystems.masking.words import from_bytes, to_bytes
+from wattseal.cryptosystems.masking.words import combined, from_bytes, to_bytes
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
+from wattseal.cryptosystems.summing import Stated
 
 
 class MaskingDecryptor:
@@ -33,17 +34,46 @@ class MaskingDecryptor:
         """See `Decryptor`. Everything is computed before the one decision, so that each refusal takes the same work."""
         if len(labels) != len(tag_keys):
             raise ParameterError(f"{len(labels)} labels and {len(tag_keys)} tag keys do not match")
-        well_formed = len(ciphertext) == len(pad_sum) == self._parameters.ciphertext_bytes
-        sealed, pads = from_bytes((ciphertext, pad_sum) if well_formed else self._harmless())
-        opened = sealed - pads - stream_sum(self._parameters.words, tag_keys, labels, Use.SECRET)
+        label = labels[0] if labels else None
+        streams = self.tag_sum(labels, tag_keys)
+        return self._open((ciphertext, pad_sum), label, len(labels), (streams, check_key), self._coherent(labels))
+
+    def tag_sum(self, labels: Sequence[Label], tag_keys: Sequence[Secret]) -> bytes:
+        """See `SummingDecryptor`: here it is the members' keystreams that add up."""
+        return to_bytes(stream_sum(self._parameters.words, tag_keys, labels, Use.SECRET))
+
+    def combined(self, added: Sequence[bytes], taken: Sequence[bytes]) -> bytes:
+        """See `SummingDecryptor`."""
+        return combined(added, taken, self._parameters.words)
+
+    def open_summed(
+        self, ciphertext: bytes, pad_sum: bytes, stated: Stated, tag_sum: bytes, check_key: Secret
+    ) -> Total:
+        """See `SummingDecryptor`."""
+        fitting = self._fitting(*stated)
+        return self._open((ciphertext, pad_sum), *stated, (tag_sum, check_key), fitting)
+
+    def _open(
+        self,
+        received: tuple[bytes, bytes],
+        label: Label | None,
+        members: int,
+        own: tuple[bytes, Secret],
+        coherent: bool,
+    ) -> Total:
+        """`received` are the ciphertext and the pad sum, `own` the sum of keystreams and the check key."""
+        well_formed = all(len(encoded) == self._parameters.ciphertext_bytes for encoded in received)
+        streams, check_key = own
+        sealed, pads, own_sum = from_bytes((*(received if well_formed else self._harmless()), streams))
+        opened = sealed - pads - own_sum
         values, checks = opened[:-CHECKS], opened[-CHECKS:]
         total = self._total(values)
         accepted = (
             well_formed,
-            self._coherent(labels),
-            self._in_range(total, len(labels)),
-            total.members == sum(total.buckets) == len(labels),
-            hmac.compare_digest(to_bytes(checks), to_bytes(self._weights(labels, check_key) @ values)),
+            coherent,
+            self._in_range(total, members),
+            total.members == sum(total.buckets) == members,
+            hmac.compare_digest(to_bytes(checks), to_bytes(self._weights(label, check_key) @ values)),
         )
         if not all(accepted):
             raise VerificationFailed
@@ -67,13 +97,17 @@ class MaskingDecryptor:
         return max(total.reads) <= members * self._layout.largest_read and max(total.buckets) <= members
 
     def _coherent(self, labels: Sequence[Label]) -> bool:
-        """Somebody, no more meters than the sums have room for, all different, in one window and channel."""
+        """All different, in one window and channel, and as many as fit."""
         return (
             len({label.encode_shared(Use.WEIGHT) for label in labels}) == 1
-            and len({label.meter for label in labels}) == len(labels) <= self._layout.largest_group
-            and belongs(labels[0])
+            and len({label.meter for label in labels}) == len(labels)
+            and self._fitting(labels[0], len(labels))
         )
 
-    def _weights(self, labels: Sequence[Label], check_key: Secret) -> NDArray[np.uint64]:
+    def _fitting(self, label: Label, members: int) -> bool:
+        """Somebody, and no more meters than the sums have room for."""
+        return 0 < members <= self._layout.largest_group and belongs(label)
+
+    def _weights(self, label: Label | None, check_key: Secret) -> NDArray[np.uint64]:
         slots = self._parameters.slots
-        return slot_weights(check_key, labels[0], slots) if labels else np.zeros((CHECKS, slots), dtype=np.uint64)
+        return slot_weights(check_key, label, slots) if label else np.zeros((CHECKS, slots), dtype=np.uint64)

@@ -6,7 +6,7 @@ from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.masking.checks import require_own_labels
 from wattseal.cryptosystems.masking.parameters import MaskingParameters
 from wattseal.cryptosystems.masking.streams import stream_sum
-from wattseal.cryptosystems.masking.words import to_bytes
+from wattseal.cryptosystems.masking.words import combined, to_bytes
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.secret import Secret
 
@@ -23,3 +23,7 @@ class MaskingUnblinder:
             raise ParameterError(f"{len(labels)} labels and {len(pad_keys)} pad keys do not match")
         require_own_labels(labels)
         return to_bytes(stream_sum(self._words, pad_keys, labels, Use.PAD))
+
+    def combined(self, added: Sequence[bytes], taken: Sequence[bytes]) -> bytes:
+        """See `Unblinder`."""
+        return combined(added, taken, self._words)

@@ -21,3 +21,13 @@ def from_bytes(encoded: Sequence[bytes]) -> NDArray[np.uint64]:
     """One row each; all have the same length, a multiple of a word's."""
     joined = np.frombuffer(b"".join(encoded), dtype="<u8").astype(np.uint64, copy=False)
     return joined.reshape(len(encoded), len(encoded[0]) // WORD_BYTES)
+
+
+def combined(added: Sequence[bytes], taken: Sequence[bytes], words: int) -> bytes:
+    """Word by word the sum of `added` less that of `taken`, modulo 2^64."""
+    total = np.zeros(words, dtype=np.uint64)
+    for encoded in added:
+        total += from_bytes([encoded])[0]
+    for encoded in taken:
+        total -= from_bytes([encoded])[0]
+    return to_bytes(total)

@@ -14,12 +14,14 @@ from wattseal.cryptosystems.paillier.checks import belongs, member_tag, slot_wei
 from wattseal.cryptosystems.paillier.encoder import Decoded, SlotEncoder
 from wattseal.cryptosystems.paillier.evaluator import PaillierEvaluator
 from wattseal.cryptosystems.paillier.keys import SecretKey
-from wattseal.cryptosystems.paillier.numbers import split
+from wattseal.cryptosystems.paillier.numbers import combined, joined, split
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.slots.layout import Chunk, SlotLayout
+from wattseal.cryptosystems.summing import Stated
 
 # Holds every check value that can be computed, whatever was opened.
 _CHECK_BYTES = 16
+_CHECK_MODULUS = mpz(1) << 8 * _CHECK_BYTES
 
 
 class CrtDecryption:
@@ -64,14 +66,45 @@ class PaillierDecryptor:
         """See `Decryptor`. Everything is computed before the one decision, so that each refusal takes the same work."""
         if len(labels) != len(tag_keys):
             raise ParameterError(f"{len(labels)} labels and {len(tag_keys)} tag keys do not match")
-        well_formed = self._well_formed(ciphertext, pad_sum)
-        opened = self._unblind(ciphertext, pad_sum) if well_formed else self._unblind(*self._harmless())
-        chunks = list(zip(self._chunks, opened, strict=True))
-        expected = [self._expected(*chunk, labels, tag_keys, check_key) for chunk in chunks]
+        label = labels[0] if labels else None
+        tag_sum = self.tag_sum(labels, tag_keys)
+        return self._open((ciphertext, pad_sum), label, len(labels), (tag_sum, check_key), self._coherent(labels))
+
+    def tag_sum(self, labels: Sequence[Label], tag_keys: Sequence[Secret]) -> bytes:
+        """See `SummingDecryptor`."""
+        named = list(zip(tag_keys, labels, strict=True))
+        sums = (sum(member_tag(key, label, chunk.number) for key, label in named) for chunk in self._chunks)
+        return joined(map(mpz, sums), _CHECK_BYTES)
+
+    def combined(self, added: Sequence[bytes], taken: Sequence[bytes]) -> bytes:
+        """See `SummingDecryptor`."""
+        return combined(added, taken, _CHECK_MODULUS, _CHECK_BYTES, len(self._chunks))
+
+    def open_summed(
+        self, ciphertext: bytes, pad_sum: bytes, stated: Stated, tag_sum: bytes, check_key: Secret
+    ) -> Total:
+        """See `SummingDecryptor`."""
+        fitting = self._fitting(*stated)
+        return self._open((ciphertext, pad_sum), *stated, (tag_sum, check_key), fitting)
+
+    def _open(
+        self,
+        received: tuple[bytes, bytes],
+        label: Label | None,
+        members: int,
+        own: tuple[bytes, Secret],
+        coherent: bool,
+    ) -> Total:
+        """`received` are the ciphertext and the pad sum, `own` the tag sum and the check key."""
+        well_formed = self._well_formed(*received)
+        opened = self._unblind(*(received if well_formed else self._harmless()))
+        tag_sum, check_key = own
+        chunks = list(zip(self._chunks, opened, split(tag_sum, _CHECK_BYTES), strict=True))
+        expected = [self._weighed(chunk, found, label, check_key) + int(tags) for chunk, found, tags in chunks]
         accepted = [
             well_formed,
-            self._coherent(labels),
-            *[self._plausible(*chunk, len(labels)) for chunk in chunks],
+            coherent,
+            *[self._plausible(chunk, found, members) for chunk, found, _ in chunks],
             hmac.compare_digest(_check_bytes([found.check for found in opened]), _check_bytes(expected)),
         ]
         if not all(accepted):
@@ -99,21 +132,22 @@ class PaillierDecryptor:
     def _decrypted(self, number: mpz) -> mpz:
         return self._crt(number)
 
-    def _expected(
-        self, chunk: Chunk, opened: Decoded, labels: Sequence[Label], tag_keys: Sequence[Secret], check_key: Secret
-    ) -> int:
-        """The check value of what was opened, were it the stated members' sum."""
-        weights = slot_weights(check_key, labels[0], chunk.slots, chunk.number) if labels else [0] * chunk.slots
-        tags = (member_tag(key, label, chunk.number) for key, label in zip(tag_keys, labels, strict=True))
-        return opened.weighed(weights) + sum(tags)
+    def _weighed(self, chunk: Chunk, opened: Decoded, label: Label | None, check_key: Secret) -> int:
+        """With the members' tags, the check value of what was opened, were it their sum."""
+        weights = slot_weights(check_key, label, chunk.slots, chunk.number) if label else [0] * chunk.slots
+        return opened.weighed(weights)
 
     def _coherent(self, labels: Sequence[Label]) -> bool:
-        """Somebody, no more meters than the slots hold, all different, in one window and channel, under this key."""
+        """All different, in one window and channel, and as many as fit."""
         return (
             len({label.encode_shared(Use.WEIGHT) for label in labels}) == 1
-            and len({label.meter for label in labels}) == len(labels) <= self._layout.largest_group
-            and belongs(labels[0], self._public)
+            and len({label.meter for label in labels}) == len(labels)
+            and self._fitting(labels[0], len(labels))
         )
+
+    def _fitting(self, label: Label, members: int) -> bool:
+        """Somebody, no more meters than the slots hold, under this key."""
+        return 0 < members <= self._layout.largest_group and belongs(label, self._public)
 
     def _plausible(self, chunk: Chunk, opened: Decoded, members: int) -> bool:
         """Without these ranges a sum that wrapped around could agree with the check value.

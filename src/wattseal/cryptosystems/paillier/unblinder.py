@@ -8,7 +8,7 @@ from wattseal.cryptosystems.errors import ParameterError
 from wattseal.cryptosystems.pads.keystream import uniform_below
 from wattseal.cryptosystems.pads.label import Label, Use
 from wattseal.cryptosystems.paillier.checks import require_own_labels
-from wattseal.cryptosystems.paillier.numbers import joined
+from wattseal.cryptosystems.paillier.numbers import combined, joined
 from wattseal.cryptosystems.paillier.public import PublicKey
 from wattseal.cryptosystems.secret import Secret
 from wattseal.cryptosystems.slots.layout import SlotLayout
@@ -29,6 +29,10 @@ class PaillierUnblinder:
         require_own_labels(labels, self._public)
         sums = (self._chunk_sum(labels, pad_keys, chunk.number) for chunk in self._chunks)
         return joined(sums, self._public.parameters.plaintext_bytes)
+
+    def combined(self, added: Sequence[bytes], taken: Sequence[bytes]) -> bytes:
+        """See `Unblinder`."""
+        return combined(added, taken, self._n, self._public.parameters.plaintext_bytes, len(self._chunks))
 
     def _chunk_sum(self, labels: Sequence[Label], pad_keys: Sequence[Secret], chunk: int) -> mpz:
         total = mpz(0)
