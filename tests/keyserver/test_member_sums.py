@@ -33,7 +33,7 @@ from wattseal.keyserver.schemes import day_label, labels_of, modulus_id_of, unbl
 from wattseal.keyserver.unblinder import UnblinderService
 from wattseal.keyserver.vault import Period, Vault
 from wattseal.protocol.errors import KeyDestroyed, PeerUnavailable, SignatureInvalid
-from wattseal.protocol.ids import Channel, CohortId, HalfRole, Role, Suite, Window
+from wattseal.protocol.ids import Channel, CohortId, HalfRole, RegionId, Role, Suite, Window
 from wattseal.protocol.keys import CheckKeyName, CheckKeyNames, KeyNotice
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.signing import Envelope
@@ -278,6 +278,18 @@ def test_a_roster_that_comes_meanwhile_gets_no_sums_under_the_former_ones_name(r
     ready.half.registry.install_roster(countersigned(homes(YESTERDAY)))
     ready.summing.prepare(day, threading.Event())
     assert not ready.half.ahead._days
+
+
+@pytest.mark.parametrize(
+    "changed", [{"layout_id": b"layout-9"}, {"suite": int(Suite.CKKS), "layout_id": LAYOUT.layout_id}], ids=str
+)
+def test_rosters_that_nobody_can_open_do_not_disturb(tmp_path: Path, changed: dict[str, Any]) -> None:
+    with side(tmp_path, Role.DECRYPTOR) as found:
+        other = roster([row("x1", "hamlet")], RegionId("east"), FIRST, interval_minutes=60, **changed)
+        found.half.registry.install_roster(countersigned(other))
+        found.look()
+        kept = found.half.ahead._days
+        assert {(day.region, len(leaves)) for day, leaves in kept.items()} == {("east", 0), (REGION, 4)}
 
 
 def test_under_another_check_key_the_sum_is_made_when_asked(ready: Side) -> None:

@@ -12,6 +12,7 @@ from wattseal.cryptosystems.summing import MemberSums
 from wattseal.keyserver.ahead import Day, Leaves
 from wattseal.keyserver.half import Half, Permitted
 from wattseal.keyserver.schemes import day_label, labels_of, modulus_id_of
+from wattseal.protocol.errors import UnknownSubject
 from wattseal.protocol.ids import Channel, CohortId, MeterId
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import TotalStatement
@@ -51,16 +52,24 @@ class Summing:
         return sums.combined([*prepared, self._sum(sums, roster, day, instead)], [self._sum(sums, roster, day, absent)])
 
     def prepare(self, day: Day, ended: threading.Event) -> None:
-        """Make the day's sums ready, little by little. Raises Stopped, KeyDestroyed, UnknownSubject."""
+        """Make the day's sums ready, little by little. Raises Stopped, KeyDestroyed."""
         half = self._half
         roster = half.registry.rosters.at(day.region, day.window)
-        sums = self._sums_of(day.key_id, roster.layout_id)
+        sums = self._sums_for(day, roster)
         leaves = {} if sums is None else self._leaves(day, roster, sums, ended)
         with half.one_at_a_time:
             # The period may have been destroyed, or in a replay the roster replaced, since it was looked for.
             half.vault.root(day.key_id)
             if roster.effective == day.roster_since:
                 half.ahead.keep(day, leaves)
+
+    def _sums_for(self, day: Day, roster: Roster) -> MemberSums | None:
+        """None also for a roster whose totals nobody can release, whatever is asked: of another suite or layout."""
+        try:
+            fitting = roster.suite == self._half.registry.key(day.key_id).suite
+            return self._sums_of(day.key_id, roster.layout_id) if fitting else None
+        except UnknownSubject:
+            return None
 
     def _leaves(self, day: Day, roster: Roster, sums: MemberSums, ended: threading.Event) -> Leaves:
         notice = self._half.registry.key(day.key_id)

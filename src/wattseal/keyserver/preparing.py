@@ -54,7 +54,9 @@ class Preparing:
             except Exception as error:
                 error.add_note(f"region {day.region}")
                 wrong.append(error)
-        READY.labels(self._half.role).set(sum(day in self._half.ahead for day in days))
+        with self._half.one_at_a_time:
+            ready = sum(day in self._half.ahead for day in days)
+        READY.labels(self._half.role).set(ready)
         if wrong:
             raise ExceptionGroup("some days", wrong)
 
