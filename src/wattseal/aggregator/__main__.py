@@ -78,6 +78,9 @@ def serve(
         Backend,
         typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
+    roster_rows: Annotated[
+        int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.7 kB each.")
+    ] = 1 << 18,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints `ready URL` once it listens."""
@@ -100,7 +103,14 @@ def serve(
     check_backend(backend, Suite.PAILLIER_3072)
     check_key = partial(check_notice, backend=backend)
     trust = home.trust()
-    registry = home.registry(trust, system_clock, replay=replay, least_change=rules.least_change, check_key=check_key)
+    registry = home.registry(
+        trust,
+        system_clock,
+        replay=replay,
+        least_change=rules.least_change,
+        check_key=check_key,
+        rows_in_memory=roster_rows,
+    )
     for known in registry.notices():
         check_key(KeyNotice.from_bytes(known.body))
     parts = Parts(

@@ -15,6 +15,7 @@ from wattseal.edge.private_files import (
     write_sealed,
 )
 from wattseal.edge.registry import CheckKey, Registry
+from wattseal.edge.rosters import ROWS_IN_MEMORY
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import UsageError
 from wattseal.protocol.time import Clock
@@ -85,7 +86,21 @@ class Home:
         return TrustAnchors.parse(path.read_bytes())
 
     def registry(
-        self, trust: TrustAnchors, clock: Clock, *, replay: bool, least_change: int, check_key: CheckKey
+        self,
+        trust: TrustAnchors,
+        clock: Clock,
+        *,
+        replay: bool,
+        least_change: int,
+        check_key: CheckKey,
+        rows_in_memory: int = ROWS_IN_MEMORY,
     ) -> Registry:
-        directory = private_directory(self.directory / "registry")
-        return Registry(directory, trust, clock, replay=replay, least_change=least_change, check_key=check_key)
+        return Registry(
+            private_directory(self.directory / "registry"),
+            trust,
+            clock,
+            replay=replay,
+            least_change=least_change,
+            check_key=check_key,
+            rows_in_memory=rows_in_memory,
+        )

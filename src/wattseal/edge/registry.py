@@ -12,7 +12,7 @@ from wattseal.edge.consents import ConsentBook
 from wattseal.edge.documents import each
 from wattseal.edge.measures import MeasureBook
 from wattseal.edge.private_files import private_directory, write_private
-from wattseal.edge.rosters import RosterBook
+from wattseal.edge.rosters import ROWS_IN_MEMORY, RosterBook
 from wattseal.policy.bill_questions import Listed
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import Contradiction, Rejected, UnknownSubject
@@ -32,7 +32,7 @@ CheckKey = Callable[[KeyNotice], object]
 class Registry:
     """`replay` lets rosters take effect in the past, for trial runs on old data; a live service refuses them.
 
-    `least_change` is how many meters may join or leave a cohort together at the least; `check_key` raises for a notice
+    `least_change` and `rows_in_memory` are the roster book's; `check_key` raises for a notice
     whose public key this service could not use.
     """
 
@@ -45,11 +45,14 @@ class Registry:
         replay: bool,
         least_change: int,
         check_key: CheckKey,
+        rows_in_memory: int = ROWS_IN_MEMORY,
     ) -> None:
         self._keys_at = private_directory(directory / "keys")
         self._tariffs_at = private_directory(directory / "tariffs")
         self._lists_at = private_directory(directory / "charge-lists")
-        self.rosters = RosterBook(directory, trust, clock, replay=replay, least_change=least_change)
+        self.rosters = RosterBook(
+            directory, trust, clock, replay=replay, least_change=least_change, rows_in_memory=rows_in_memory
+        )
         self.measures = MeasureBook(directory, trust, clock, replay=replay)
         self._trust = trust
         self._clock = clock

@@ -75,6 +75,9 @@ def serve(
         Backend,
         typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
+    roster_rows: Annotated[
+        int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.7 kB each.")
+    ] = 1 << 18,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints `ready URL` once it listens."""
@@ -86,7 +89,7 @@ def serve(
         log.warning("both halves run in this one process: that voids their separation")
     else:
         _half(role)
-    options = HalfOptions(passphrase_file, policy, replay, unblinder_url, backend)
+    options = HalfOptions(passphrase_file, policy, replay, unblinder_url, backend, roster_rows)
     listen = Listen(host, port, tls_certificate, tls_key)
     with open_app(data, role, options) as app:
         serve(app, listen, until_stdin_closes=until_stdin_closes)

@@ -41,6 +41,7 @@ class HalfOptions:
     replay: bool
     unblinder_url: str | None
     backend: Backend
+    roster_rows: int
 
 
 def create_half(
@@ -97,7 +98,12 @@ def _open_half(resources: ExitStack, data: Path, role: HalfRole, options: HalfOp
     ledger.verify_chain()
     policy = named_policy(options.policy)
     registry = home.registry(
-        trust, system_clock, replay=options.replay, least_change=policy.least_change, check_key=modulus_id_of
+        trust,
+        system_clock,
+        replay=options.replay,
+        least_change=policy.least_change,
+        check_key=modulus_id_of,
+        rows_in_memory=options.roster_rows,
     )
     vault = Vault.open(home, role, options.backend)
     half = Half(vault, ledger, registry, policy, home.tokens(), trust, system_clock)
