@@ -22,7 +22,7 @@ from wattseal.cryptosystems.slots.offered import DEFAULT_LAYOUTS
 from wattseal.edge.registry import Registry
 from wattseal.policy.levels import Levels
 from wattseal.protocol.errors import ShareTooLarge
-from wattseal.protocol.ids import Channel, CohortId, Kind, MeterId, RegionId, Suite, Window
+from wattseal.protocol.ids import Channel, CohortId, Kind, MeterId, RegionDay, RegionId, Suite, Window
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.statement import Answer, TotalQuestion, TotalStatement, positions_to_bits
 from wattseal.protocol.tariff.bill import Cycle
@@ -66,7 +66,7 @@ def total_of(
 
 
 async def grant(store: Store, window: int, entry: bytes, before: int = 0) -> None:
-    assert await store.append(totals_log(Channel.DELIVERED, Window(window)), before, [entry])
+    assert await store.append(totals_log(RegionDay(REGION, Channel.DELIVERED, Window(window))), before, [entry])
 
 
 @pytest.mark.anyio
@@ -155,7 +155,7 @@ async def test_a_total_after_the_bills(tmp_path: Path, alone: Tariff, *, permitt
         else:
             with pytest.raises(ShareTooLarge, match="neighbors"):
                 await ask_total(store, known, billing, DAY)
-            assert await store.read_log(totals_log(Channel.DELIVERED, DAY)) == []
+            assert await store.read_log(totals_log(RegionDay(REGION, Channel.DELIVERED, DAY))) == []
         # No bill touches the days after the cycle.
         assert await ask_total(store, known, billing, Window(LAST_DAY + 1))
 

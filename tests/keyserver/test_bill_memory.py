@@ -18,7 +18,7 @@ from wattseal.policy.bills import BillRules
 from wattseal.protocol.billing import BillStatement
 from wattseal.protocol.codec import to_base64
 from wattseal.protocol.errors import RankExhausted, ShareTooLarge
-from wattseal.protocol.ids import Channel, CohortId, MeterId, Suite, Window
+from wattseal.protocol.ids import Channel, CohortId, MeterId, RegionDay, Suite, Window
 from wattseal.protocol.statement import TotalStatement, positions_to_bits
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import SeriesCharge
@@ -184,7 +184,7 @@ def test_a_total_that_was_granted_stays_granted(tmp_path: Path) -> None:
 
 
 def intend(half: Half, statement: TotalStatement) -> None:
-    half.ledger.intend(statement.digest(), statement.to_bytes(), statement.channel, statement.window, "research")
+    half.ledger.intend(statement.digest(), statement.to_bytes(), statement.region_day, "research")
 
 
 def test_entries_tell_bills_from_totals(tmp_path: Path) -> None:
@@ -206,5 +206,5 @@ def test_bills_are_no_totals_of_a_day(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.release(run.of("m0"))
         for window in run.decryptor.bills.permit(run.of("m0")).windows:
-            assert run.decryptor.ledger.opened_of(Channel.DELIVERED, Window(window)) == []
-            assert run.decryptor.ledger.statements_of(Channel.DELIVERED, Window(window)) == []
+            assert run.decryptor.ledger.opened_of(RegionDay(REGION, Channel.DELIVERED, Window(window))) == []
+            assert run.decryptor.ledger.statements_of(RegionDay(REGION, Channel.DELIVERED, Window(window))) == []

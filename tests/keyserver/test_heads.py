@@ -15,7 +15,7 @@ from wattseal.keyserver.ledger import Ledger
 from wattseal.keyserver.vault import Vault
 from wattseal.policy.pack import trial_policy
 from wattseal.protocol.errors import LedgerBehind, SignatureInvalid
-from wattseal.protocol.ids import Channel, HalfRole, Role, Suite, Window
+from wattseal.protocol.ids import Channel, HalfRole, RegionDay, RegionId, Role, Suite, Window
 from wattseal.protocol.ledger import EMPTY
 from wattseal.protocol.release import Head, SignedHead
 from wattseal.protocol.signing import Envelope
@@ -56,7 +56,7 @@ def half(home: Home, trust: TrustAnchors, path: Path) -> Iterator[Half]:
 
 
 def write(ledger: Ledger, name: bytes) -> None:
-    ledger.intend(name, b"statement " + name, Channel.DELIVERED, Window(TODAY), "research")
+    ledger.intend(name, b"statement " + name, RegionDay(RegionId("west"), Channel.DELIVERED, Window(TODAY)), "research")
 
 
 def decryptors_head(counter: int, hash_: bytes = EMPTY) -> SignedHead:

@@ -9,12 +9,13 @@ import pytest
 
 from wattseal.keyserver.ledger import About, Ledger
 from wattseal.protocol.errors import UsageError
-from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ids import Channel, RegionDay, RegionId, Window
 from wattseal.protocol.ledger import EMPTY, EntryKind
 
 DAY = Window(20_000)
 DIGEST, ITEM = b"d" * 32, b"i" * 32
 ABOUT = About(DIGEST, RegionId("west"), "research")
+TODAY = RegionDay(RegionId("west"), Channel.DELIVERED, DAY)
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def ledger(path: Path) -> Iterator[Ledger]:
 
 
 def intend(ledger: Ledger, digest: bytes = DIGEST, window: Window = DAY) -> None:
-    ledger.intend(digest, b"statement " + digest, Channel.DELIVERED, window, "research")
+    ledger.intend(digest, b"statement " + digest, TODAY._replace(window=window), "research")
 
 
 def test_an_empty_ledger_has_a_head(ledger: Ledger) -> None:
@@ -64,10 +65,11 @@ def test_statements_of_a_day_in_order(ledger: Ledger) -> None:
     for digest in (b"b", b"a"):
         intend(ledger, digest)
     intend(ledger, b"c", Window(DAY + 1))
-    assert ledger.statements_of(Channel.DELIVERED, DAY) == [(1, b"statement b"), (2, b"statement a")]
-    assert ledger.statements_of(Channel.DELIVERED, DAY, after=1) == [(2, b"statement a")]
-    assert ledger.statements_of(Channel.DELIVERED, DAY, after=2) == []
-    assert ledger.statements_of(Channel.RECEIVED, DAY) == []
+    assert ledger.statements_of(TODAY) == [(1, b"statement b"), (2, b"statement a")]
+    assert ledger.statements_of(TODAY, after=1) == [(2, b"statement a")]
+    assert ledger.statements_of(TODAY, after=2) == []
+    assert ledger.statements_of(TODAY._replace(channel=Channel.RECEIVED)) == []
+    assert ledger.statements_of(TODAY._replace(region=RegionId("east"))) == []
 
 
 def test_attempts_and_the_last_word(ledger: Ledger) -> None:
@@ -86,20 +88,21 @@ def test_an_attempt_that_came_to_nothing_or_to_a_release_does_not_count(ledger: 
     ledger.attempt(ITEM, DIGEST)
     ledger.withdraw(ITEM, DIGEST)
     assert ledger.attempts(ITEM) == 1
-    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened", ())
+    ledger.finish(DIGEST, ITEM, TODAY, b"release", b"opened", ())
     assert ledger.attempts(ITEM) == 0
     kinds = [EntryKind.ATTEMPT, EntryKind.ATTEMPT, EntryKind.WITHDRAWAL, EntryKind.RELEASE]
     assert [entry.kind for entry in ledger.entries(1, 10)] == kinds
 
 
 def test_a_release_is_finished_once(ledger: Ledger) -> None:
-    ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened", ())
+    ledger.finish(DIGEST, ITEM, TODAY, b"release", b"opened", ())
     head = ledger.head
     with pytest.raises(sqlite3.IntegrityError):
-        ledger.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"another", b"opened", ())
+        ledger.finish(DIGEST, ITEM, TODAY, b"another", b"opened", ())
     assert (ledger.head, ledger.release(DIGEST)) == (head, b"release")
-    assert ledger.opened_of(Channel.DELIVERED, DAY) == [(1, b"opened")]
-    assert ledger.opened_of(Channel.DELIVERED, DAY, after=1) == []
+    assert ledger.opened_of(TODAY) == [(1, b"opened")]
+    assert ledger.opened_of(TODAY, after=1) == []
+    assert ledger.opened_of(TODAY._replace(region=RegionId("east"))) == []
 
 
 def test_only_later_heads_of_the_other_half_replace_known_ones(ledger: Ledger) -> None:
@@ -114,7 +117,7 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
     with Ledger(path) as first:
         intend(first)
         first.attempt(ITEM, DIGEST)
-        first.finish(DIGEST, ITEM, Channel.DELIVERED, DAY, b"release", b"opened", ())
+        first.finish(DIGEST, ITEM, TODAY, b"release", b"opened", ())
         head = first.head
     with Ledger(path) as again:
         again.verify_chain()

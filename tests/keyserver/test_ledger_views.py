@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wattseal.keyserver.ledger import MAX_ATTEMPTS, About, Ledger
-from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ids import Channel, RegionDay, RegionId, Window
 from wattseal.protocol.ledger import EMPTY, EntryKind
 
 WEST, EAST = RegionId("west"), RegionId("east")
@@ -21,6 +21,10 @@ FIRST, SECOND = b"1" * 32, b"2" * 32
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with Ledger(tmp_path / "ledger.sqlite", lambda: 1_000.7) as opened:
         yield opened
+
+
+def on(window: Window) -> RegionDay:
+    return RegionDay(WEST, Channel.DELIVERED, window)
 
 
 def bodies(ledger: Ledger, kind: EntryKind) -> list[dict[str, object]]:
@@ -67,7 +71,7 @@ class TestBills:
         assert (ledger.attempts(FIRST), ledger.attempts(SECOND)) == (0, 1)
         [body] = bodies(ledger, EntryKind.RELEASE)
         assert (body["unopened"], body["heads"], body["statement"]) == ([1], ["aGVhZA"], b"a".hex())
-        assert ledger.opened_of(Channel.DELIVERED, Window(0)) == []
+        assert ledger.opened_of(on(Window(0))) == []
 
 
 class TestRefusals:
@@ -96,14 +100,14 @@ class TestRefusals:
 class TestWaivers:
     def test_an_intent_names_those_that_it_rests_on(self, ledger: Ledger) -> None:
         for digest, waivers in ((b"a", [FIRST, SECOND]), (b"b", [])):
-            ledger.intend(digest, b"", Channel.DELIVERED, Window(1), "research", waivers=waivers)
+            ledger.intend(digest, b"", on(Window(1)), "research", waivers=waivers)
         assert [body.get("waivers") for body in bodies(ledger, EntryKind.INTENT)] == [[FIRST.hex(), SECOND.hex()], None]
 
 
 class TestCheckpoints:
     def test_none_before_there_is_somebody_to_sign(self, ledger: Ledger) -> None:
         ledger.checkpoint()
-        ledger.intend(b"a", b"", Channel.DELIVERED, Window(1), "research")
+        ledger.intend(b"a", b"", on(Window(1)), "research")
         assert ledger.checkpoints(0, 10) == []
 
     def test_of_every_intent_and_of_the_head_that_a_release_follows(self, ledger: Ledger) -> None:
@@ -114,13 +118,13 @@ class TestCheckpoints:
             hashes.append(ledger.head[1])
 
         ledger.checkpoint()
-        ledger.intend(b"a", b"", Channel.DELIVERED, Window(1), "research")
+        ledger.intend(b"a", b"", on(Window(1)), "research")
         told()
         ledger.intend_bills(b"b", b"", WEST, CYCLE, "billing")
         told()
         ledger.attempt(FIRST, b"a")
         told()
-        ledger.finish(b"a", FIRST, Channel.DELIVERED, Window(1), b"release", b"opened", ())
+        ledger.finish(b"a", FIRST, on(Window(1)), b"release", b"opened", ())
         told()
         ledger.attempt_bills(b"b", {0: SECOND})
         told()
@@ -140,7 +144,7 @@ class TestCheckpoints:
 
 class TestRecipients:
     def test_each_further_one_is_recorded_once(self, ledger: Ledger) -> None:
-        ledger.finish(b"a", FIRST, Channel.DELIVERED, Window(1), b"release", b"", (), recipient="first")
+        ledger.finish(b"a", FIRST, on(Window(1)), b"release", b"", (), recipient="first")
         ledger.finish_bills(b"b", [], [], b"bills", (), b"", recipient="first")
         for digest in (b"a", b"b"):
             for recipient in ("first", "second", "second"):
@@ -154,7 +158,7 @@ class TestPeriods:
         ledger.sign_with(lambda counter, *_: f"{counter}".encode())
         for day in range(4):
             name = bytes([day])
-            ledger.finish(name, FIRST, Channel.DELIVERED, Window(day), b"release", b"opened", ())
+            ledger.finish(name, FIRST, on(Window(day)), b"release", b"opened", ())
             cycle = (day * 1_440, (day + 1) * 1_440)
             ledger.intend_bills(b"bill" + name, b"", WEST, cycle, "billing")
             ledger.finish_bills(b"bill" + name, [], [], b"bills", (), b"exact")
@@ -163,7 +167,7 @@ class TestPeriods:
         left = [ledger.release(bytes([day])) for day in range(4)]
         assert left == [b"release", None, None, b"release"]
         assert [ledger.exact_bills(b"bill" + bytes([day])) for day in range(4)] == [b"exact", None, None, b"exact"]
-        assert [len(ledger.opened_of(Channel.DELIVERED, Window(day))) for day in range(4)] == [1, 0, 0, 1]
+        assert [len(ledger.opened_of(on(Window(day)))) for day in range(4)] == [1, 0, 0, 1]
         assert [body["act"] for body in bodies(ledger, EntryKind.PERIOD)] == ["destroyed"]
         assert ledger.checkpoints(ledger.head[0], 1) == [str(ledger.head[0]).encode()]
 

@@ -40,7 +40,7 @@ from wattseal.protocol.errors import (
     Rejected,
     UnknownSubject,
 )
-from wattseal.protocol.ids import Channel, CohortId, Role, Suite, Window
+from wattseal.protocol.ids import Channel, CohortId, RegionDay, Role, Suite, Window
 from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion, Undefined, Why
 from wattseal.protocol.release import Release, ReleaseNoise
 from wattseal.protocol.roster import Unit
@@ -106,7 +106,7 @@ def totalled(
         )
         body = Envelope.issue(release, operator("decryptor")).to_bytes()
         digest = statement.digest()
-        run.decryptor.ledger.finish(digest, digest, channel, Window(window), body, b"{}", ())
+        run.decryptor.ledger.finish(digest, digest, RegionDay(REGION, channel, Window(window)), body, b"{}", ())
         digests.append(digest)
     return digests
 

@@ -11,7 +11,7 @@ from wattseal.aggregator.store import Store
 from wattseal.edge.access import Scope, Tokens
 from wattseal.edge.routes import json_response, scoped
 from wattseal.protocol.billing import BillAnswer, BillStatement
-from wattseal.protocol.ids import Channel, RegionField
+from wattseal.protocol.ids import Channel, RegionDay, RegionField
 from wattseal.protocol.statement import Answer, TotalStatement
 from wattseal.protocol.time import parse_window
 
@@ -19,11 +19,11 @@ from wattseal.protocol.time import parse_window
 def add_audit_routes(app: FastAPI, tokens: Tokens, running: Callable[[], tuple[Store, Retention]]) -> None:
     auditor = scoped(tokens, Scope.OPERATOR, Scope.AUDITOR)
 
-    @app.get("/v1/answers/totals/{channel}/{date}", dependencies=auditor)
-    async def totals(channel: Channel, date: str) -> Response:
-        """Digests of the statements about totals of a day that were answered, in hexadecimal, in order."""
+    @app.get("/v1/answers/totals/{region}/{channel}/{date}", dependencies=auditor)
+    async def totals(region: RegionField, channel: Channel, date: str) -> Response:
+        """Digests of the statements about totals of a region's day that were answered, in hexadecimal, in order."""
         store, _ = running()
-        answers = await store.read_log(totals_log(channel, parse_window(date)))
+        answers = await store.read_log(totals_log(RegionDay(region, channel, parse_window(date))))
         return json_response(await run_in_threadpool(_of_totals, answers))
 
     @app.get("/v1/answers/bills/{region}", dependencies=auditor)

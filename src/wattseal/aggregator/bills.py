@@ -35,7 +35,7 @@ from wattseal.protocol.billing import (
 )
 from wattseal.protocol.billing_route import RouteMeter, RouteMeters, RouteQuestion
 from wattseal.protocol.errors import MessageTooLarge, UnknownSubject, WindowNotClosed
-from wattseal.protocol.ids import Channel, MeterId, RegionId, Suite, Window
+from wattseal.protocol.ids import Channel, MeterId, RegionDay, RegionId, Suite, Window
 from wattseal.protocol.report import Report
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.statement import TotalQuestion
@@ -138,7 +138,8 @@ class Billing:
             memory = self._memory(question.region)
             await self._learn_bills(memory, question.region)
             asked = window_minutes(question.window)
-            await self._learn_totals(memory, [question.channel], windows_of(memory.around(asked).cycles))
+            days = windows_of(memory.around(asked).cycles)
+            await self._learn_totals(memory, question.region, [question.channel], days)
             about = (question.channel, question.window, after, memory.around(asked))
             await run_in_threadpool(check_atoms, *about, self._rules)
 
@@ -199,7 +200,7 @@ class Billing:
                 return await self._store.read_entry(log, place)
             channels = {channel for segment in bills.statement.segments for channel in segment.channels}
             days = windows_of([*memory.around(bills.minutes).cycles, bills.minutes])
-            await self._learn_totals(memory, channels, days)
+            await self._learn_totals(memory, region, channels, days)
             answer = await run_in_threadpool(self._permitted, bills, memory, reports)
             # Another worker may have answered meanwhile: then its answers count first.
             if await self._store.append(log, memory.answers, [answer]):
@@ -215,9 +216,11 @@ class Billing:
         answers = await self._store.read_log(bills_log(region), memory.answers)
         await run_in_threadpool(memory.learn_bills, answers)
 
-    async def _learn_totals(self, memory: BillMemory, channels: Iterable[Channel], windows: Sequence[int]) -> None:
-        places = [(channel, Window(window)) for channel in channels for window in windows]
-        days = {place: (await self._days.at(*place)).granted.day for place in places}
+    async def _learn_totals(
+        self, memory: BillMemory, region: RegionId, channels: Iterable[Channel], windows: Sequence[int]
+    ) -> None:
+        places = [RegionDay(region, channel, Window(window)) for channel in channels for window in windows]
+        days = {(place.channel, place.window): (await self._days.at(place)).granted.day for place in places}
         await run_in_threadpool(memory.learn_totals, days)
 
     def _permitted(self, bills: Bills, memory: BillMemory, reports: Sequence[Sequence[Report]]) -> bytes:

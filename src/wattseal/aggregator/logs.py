@@ -1,11 +1,11 @@
 """Names of the store's append-only logs: one for whatever a rule must see as a whole."""
 
-from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ids import RegionDay, RegionId
 
 
-def totals_log(channel: Channel, window: Window) -> str:
-    """Answers about one day, those of all regions."""
-    return f"totals:{channel}:{window}"
+def totals_log(day: RegionDay) -> str:
+    """Answers about one day of a region: its meters are in no other."""
+    return f"totals:{day.region}:{day.channel}:{day.window}"
 
 
 def retention_log(region: RegionId) -> str:

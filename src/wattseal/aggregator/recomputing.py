@@ -8,8 +8,7 @@ from wattseal.aggregator.recompute import Places, Shard, recompute, windows_of_b
 from wattseal.aggregator.shards import Workers
 from wattseal.aggregator.store import Store
 from wattseal.protocol.billing import BillAnswer, BillStatement
-from wattseal.protocol.ids import Channel, RegionId, Window
-from wattseal.protocol.statement import Answer, TotalStatement
+from wattseal.protocol.ids import Channel, RegionDay, RegionId, Window
 
 
 class Summary(NamedTuple):
@@ -30,8 +29,8 @@ async def archived_answers(store: Store, region: RegionId, last: Window, places:
     shards: list[Shard] = []
     for window in archived:
         for channel in Channel:
-            answers = await store.read_log(totals_log(channel, Window(window)))
-            shards += _totals(places, region, {window: archived[window]}, answers)
+            answers = await store.read_log(totals_log(RegionDay(region, channel, Window(window))))
+            shards += [Shard(places, "total", answer, {window: archived[window]}) for answer in answers]
     return shards + list(_bills(places, archived, await store.read_log(bills_log(region))))
 
 
@@ -40,13 +39,6 @@ def recomputed(workers: Workers, shards: Sequence[Shard]) -> Summary:
     differ = [result.subject for result in workers.run(recompute, shards) if not result.agrees]
     totals = sum(1 for shard in shards if shard.kind == "total")
     return Summary(totals, len(shards) - totals, differ)
-
-
-def _totals(places: Places, region: RegionId, windows: dict[int, bytes], answers: Sequence[bytes]) -> Iterator[Shard]:
-    """The log of a day has the answers of all regions."""
-    for answer in answers:
-        if TotalStatement.from_bytes(Answer.from_bytes(answer).statement).region == region:
-            yield Shard(places, "total", answer, windows)
 
 
 def _bills(places: Places, archived: Mapping[int, bytes], answers: Sequence[bytes]) -> Iterator[Shard]:

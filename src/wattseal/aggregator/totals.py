@@ -41,7 +41,7 @@ class _About(NamedTuple):
 
 @dataclass(frozen=True)
 class Totals:
-    """Answers questions about closed windows. The log of a (channel family, UTC day) is what the set rules see."""
+    """Answers questions about closed windows. The log of a region's day is what the set rules see."""
 
     store: Store
     registry: Registry
@@ -57,9 +57,9 @@ class Totals:
         StoreUnavailable.
         """
         while True:
-            log = totals_log(question.channel, question.window)
-            given = await self.days.at(question.channel, question.window)
-            place = given.places.get((question.purpose, question.region, question.cohort))
+            log = totals_log(question.region_day)
+            given = await self.days.at(question.region_day)
+            place = given.places.get((question.purpose, question.cohort))
             if place is not None:
                 entry = await self.store.read_entry(log, place)
                 await run_in_threadpool(
@@ -83,7 +83,7 @@ class Totals:
 
     async def explain(self, question: TotalQuestion) -> dict[str, object]:
         """Which rule would decide, by what is known here; nothing is answered or recorded. Raises as `answer`."""
-        given = await self.days.at(question.channel, question.window)
+        given = await self.days.at(question.region_day)
         about, _ = await self._asked(question, given.granted)
         explanation = await run_in_threadpool(explain_total, *about)
         if explanation["decision"] == "permitted":

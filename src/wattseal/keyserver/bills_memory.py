@@ -16,7 +16,7 @@ from wattseal.policy.bill_questions import Bills, CycleMinutes, Registered, hang
 from wattseal.policy.bills import BillBook, BillRules
 from wattseal.policy.sets import Day
 from wattseal.protocol.billing import BillStatement
-from wattseal.protocol.ids import Channel, MeterId, RegionId, Window
+from wattseal.protocol.ids import Channel, MeterId, RegionDay, RegionId, Window
 
 
 @dataclass
@@ -42,7 +42,7 @@ class BillMemory:
         self._ledger, self._registry, self._rules, self._days = ledger, registry, rules, days
         self._expected: Bills | None = None
         self._cycles: dict[tuple[RegionId, CycleMinutes], _Cycle] = {}
-        self._atoms: dict[tuple[RegionId, Channel, Window], _Atoms] = {}
+        self._atoms: dict[RegionDay, _Atoms] = {}
 
     def around(self, region: RegionId, minutes: CycleMinutes) -> "Recollection":
         """For what is asked about that time."""
@@ -54,10 +54,11 @@ class BillMemory:
         self._expected = bills
 
     def day(self, region: RegionId, channel: Channel, window: Window) -> DayAtoms:
-        place, day = (region, channel, window), self._days.at(channel, window).day
+        place = RegionDay(region, channel, window)
+        day = self._days.at(place).day
         known = self._atoms.pop(place, None)
         if known is None or known.day is not day:
-            others = (other.atoms for where, other in self._atoms.items() if where[0] == region)
+            others = (other.atoms for where, other in self._atoms.items() if where.region == region)
             known = _Atoms(day, self.seen(region, day).sharing(others))
         self._atoms[place] = known
         if len(self._atoms) > MOST_DAYS:

@@ -141,8 +141,7 @@ class DecryptorService:
         half.ledger.finish(
             admitted.digest,
             admitted.item,
-            statement.channel,
-            statement.window,
+            statement.region_day,
             body,
             histogram.to_bytes(),
             (release.decryptor_head.to_bytes(), release.unblinder_head.to_bytes()),
@@ -209,7 +208,7 @@ class DecryptorService:
         return _sums_of(decryptor) if isinstance(decryptor, SummingDecryptor) else None
 
     def _check_dominance(self, statement: TotalStatement, admitted: _Admitted, total: Total) -> None:
-        released = self._opened.at(statement.channel, statement.window)
+        released = self._opened.at(statement.region_day)
         edges = layout_of(statement.layout_id).upper_edges
         released.check(_histogram(statement, admitted, total).opened(), edges)
 

@@ -175,7 +175,7 @@ class Half:
         self.vault.root(statement.key_id)
         layout = layout_of(statement.layout_id)
         capacity = Capacity(layout.largest_group, layout.largest_read)
-        before = self._days.at(statement.channel, statement.window)
+        before = self._days.at(statement.region_day)
         measures = self._measures(statement)
         after = permit_total(statement, roster, key, before, measures, capacity)
         self.bills.check_total(statement, after.day)
@@ -203,11 +203,10 @@ class Half:
     ) -> None:
         """Write the intent of what is permitted, with the waivers that it may rest on and what its noise costs."""
         waivers = [waiver.fingerprint for waiver in self._measures(statement).waivers_of(statement.cohort)]
-        place = (statement.channel, statement.window)
         self.ledger.intend(
             statement.digest(),
             encoded,
-            *place,
+            statement.region_day,
             statement.purpose,
             waivers=waivers,
             consents=consents,

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from wattseal.edge.database import open_database
 from wattseal.protocol.codec import canonical_json, to_base64
 from wattseal.protocol.errors import Rejected, UnknownSubject, UsageError
-from wattseal.protocol.ids import Channel, RegionId, Window
+from wattseal.protocol.ids import RegionDay, RegionId
 from wattseal.protocol.ledger import EMPTY, Entry, EntryKind, PeriodAct, link
 from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion
 from wattseal.protocol.release import ReleaseNoise
@@ -30,19 +30,19 @@ Notary = Callable[[int, bytes, int], bytes]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (counter INTEGER PRIMARY KEY, kind TEXT, body BLOB, hash BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS statements (
-    digest BLOB PRIMARY KEY, counter INTEGER, channel TEXT, window INTEGER, statement BLOB) STRICT;
-CREATE INDEX IF NOT EXISTS statements_of_day ON statements (channel, window, counter);
+    digest BLOB PRIMARY KEY, counter INTEGER, region TEXT, channel TEXT, window INTEGER, statement BLOB) STRICT;
+CREATE INDEX IF NOT EXISTS statements_of_day ON statements (region, channel, window, counter);
 CREATE TABLE IF NOT EXISTS bills (
     digest BLOB PRIMARY KEY, counter INTEGER, region TEXT, start INTEGER, until INTEGER, statement BLOB) STRICT;
 CREATE INDEX IF NOT EXISTS bills_of_cycle ON bills (region, start, until, counter);
 CREATE TABLE IF NOT EXISTS items (item BLOB PRIMARY KEY, attempts INTEGER, refusal TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS releases (
-    digest BLOB PRIMARY KEY, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
+    digest BLOB PRIMARY KEY, region TEXT, channel TEXT, window INTEGER, release BLOB, opened BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS exact_bills (digest BLOB PRIMARY KEY, exact BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS reconciliations (question BLOB PRIMARY KEY, answer BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS refusals (
     statement BLOB, reason TEXT, times INTEGER, PRIMARY KEY (statement, reason)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS releases_of_day ON releases (channel, window);
+CREATE INDEX IF NOT EXISTS releases_of_day ON releases (region, channel, window);
 CREATE TABLE IF NOT EXISTS resets (item BLOB PRIMARY KEY, serial INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS recipients (
     statement BLOB, recipient TEXT, PRIMARY KEY (statement, recipient)) STRICT, WITHOUT ROWID;
@@ -117,16 +117,16 @@ class Ledger:
         query = "SELECT checkpoint FROM checkpoints WHERE counter >= ? ORDER BY counter LIMIT ?"
         return [row[0] for row in self._all(query, first, most)]
 
-    def statements_of(self, channel: Channel, window: Window, after: int = 0) -> list[tuple[int, bytes]]:
-        """Statements intended for that channel family and day, each with the counter of its intent.
+    def statements_of(self, day: RegionDay, after: int = 0) -> list[tuple[int, bytes]]:
+        """Statements intended for that day, each with the counter of its intent.
 
         In the order of those intents, without those up to `after`.
         """
         query = (
-            "SELECT counter, statement FROM statements WHERE (channel, window) = (?, ?) AND counter > ? "
+            "SELECT counter, statement FROM statements WHERE (region, channel, window) = (?, ?, ?) AND counter > ? "
             "ORDER BY counter"
         )
-        return self._all(query, channel, window, after)
+        return self._all(query, *day, after)
 
     def is_intended(self, digest: bytes) -> bool:
         return self._one("SELECT 1 FROM statements WHERE digest = ?", digest) is not None
@@ -135,8 +135,7 @@ class Ledger:
         self,
         digest: bytes,
         statement: bytes,
-        channel: Channel,
-        window: Window,
+        day: RegionDay,
         purpose: str,
         *,
         waivers: Iterable[bytes] = (),
@@ -154,7 +153,7 @@ class Ledger:
             body |= _resting({"waivers": waivers, "consents": consents})
             body |= {} if noise is None else {"noise": noise.model_dump()}
             counter = self._append(EntryKind.INTENT, body)
-            self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?)", digest, counter, channel, window, statement)
+            self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?)", digest, counter, *day, statement)
             self._checkpoint()
 
     def bill_cycles(self, region: RegionId) -> list[tuple[int, int]]:
@@ -256,8 +255,7 @@ class Ledger:
         self,
         digest: bytes,
         item: bytes,
-        channel: Channel,
-        window: Window,
+        day: RegionDay,
         release: bytes,
         opened: bytes,
         heads: Iterable[bytes],
@@ -272,7 +270,7 @@ class Ledger:
             self._checkpoint()
             self._append(EntryKind.RELEASE, _released(digest, release, heads, recipient))
             self._run("INSERT OR IGNORE INTO recipients VALUES (?, ?)", digest, recipient)
-            self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?)", digest, channel, window, release, opened)
+            self._run("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?)", digest, *day, release, opened)
             self._run("UPDATE items SET attempts = attempts - 1 WHERE item = ?", item)
 
     def finish_bills(
@@ -294,7 +292,7 @@ class Ledger:
             self._checkpoint()
             self._append(EntryKind.RELEASE, {**_released(digest, release, heads, recipient), "unopened": unopened})
             self._run("INSERT OR IGNORE INTO recipients VALUES (?, ?)", digest, recipient)
-            self._run("INSERT INTO releases VALUES (?, NULL, NULL, ?, NULL)", digest, release)
+            self._run("INSERT INTO releases VALUES (?, NULL, NULL, NULL, ?, NULL)", digest, release)
             self._run("INSERT INTO exact_bills VALUES (?, ?)", digest, exact)
             self._run_each("UPDATE items SET attempts = attempts - 1 WHERE item = ?", opened)
 
@@ -350,10 +348,13 @@ class Ledger:
                 self._run("INSERT INTO recipients VALUES (?, ?)", digest, recipient)
                 self._append(EntryKind.RECIPIENT, {"statement": digest.hex(), "recipient": recipient})
 
-    def opened_of(self, channel: Channel, window: Window, after: int = 0) -> list[tuple[int, bytes]]:
-        """What releases of that channel family and day opened, each with its place, of places beyond `after`."""
-        query = "SELECT rowid, opened FROM releases WHERE (channel, window) = (?, ?) AND rowid > ? ORDER BY rowid"
-        return self._all(query, channel, window, after)
+    def opened_of(self, day: RegionDay, after: int = 0) -> list[tuple[int, bytes]]:
+        """What releases of that day opened, each with its place, of places beyond `after`."""
+        query = (
+            "SELECT rowid, opened FROM releases WHERE (region, channel, window) = (?, ?, ?) AND rowid > ? "
+            "ORDER BY rowid"
+        )
+        return self._all(query, *day, after)
 
     def begin_period(self, period: int) -> None:
         """Record that a key period began; again: no change."""

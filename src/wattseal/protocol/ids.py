@@ -2,7 +2,7 @@
 
 import re
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Literal, NamedTuple, NewType
 
 from pydantic import AfterValidator, Field
 
@@ -46,6 +46,17 @@ class Channel(StrEnum):
 
 _CHANNEL_CODES = {Channel.DELIVERED: 1, Channel.RECEIVED: 2}
 _CHANNELS = {code: channel for channel, code in _CHANNEL_CODES.items()}
+
+
+class RegionDay(NamedTuple):
+    """Whose totals the set rules see together: those of one region, channel family and UTC day.
+
+    No meter is in two regions, so those of another region tell nothing about its meters.
+    """
+
+    region: RegionId
+    channel: Channel
+    window: Window
 
 
 class Suite(IntEnum):

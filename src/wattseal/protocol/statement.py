@@ -20,6 +20,7 @@ from wattseal.protocol.ids import (
     MeterId,
     NumberField,
     Purpose,
+    RegionDay,
     RegionField,
     WindowField,
 )
@@ -38,6 +39,10 @@ class TotalQuestion(Message):
     cohort: CohortField
     channel: Channel = Channel.DELIVERED
     window: WindowField
+
+    @property
+    def region_day(self) -> RegionDay:
+        return RegionDay(self.region, self.channel, self.window)
 
 
 class StatedNoise(Message):
@@ -69,6 +74,10 @@ class TotalStatement(Message):
     numbers: Annotated[Many[tuple[Position, NumberField]], Field(max_length=MAX_METERS)] = ()
     functional: Annotated[str, Field(max_length=64)] = ALL_ONES
     noise: StatedNoise | None = None
+
+    @property
+    def region_day(self) -> RegionDay:
+        return RegionDay(self.region, self.channel, self.window)
 
     def members_in(self, roster: Roster) -> dict[MeterId, int]:
         """Members in sorted order, each with the number of its report. Raises MalformedMessage, UnknownSubject."""

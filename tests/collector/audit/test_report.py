@@ -66,9 +66,9 @@ def _released(run: Run, roster: Roster, window: Window) -> None:
     )
     digest = statement.digest()
     noise = NOISE if window == FIRST else NOISE.model_copy(update={"spent_rho_millionths": 300})
-    half.ledger.intend(digest, statement.to_bytes(), statement.channel, window, "research", noise=noise)
+    half.ledger.intend(digest, statement.to_bytes(), statement.region_day, "research", noise=noise)
     heads = (half.head().to_bytes(), run.unblinder.head().to_bytes())
-    half.ledger.finish(digest, digest, statement.channel, window, b"release", b"opened", heads, recipient="planner")
+    half.ledger.finish(digest, digest, statement.region_day, b"release", b"opened", heads, recipient="planner")
     if window == FIRST:
         for _ in range(2):
             half.ledger.hand_out(digest, "regulator")

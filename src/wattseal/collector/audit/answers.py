@@ -45,7 +45,7 @@ class AnswerLog:
 
 def _path(statement: Statement) -> str:
     if isinstance(statement, TotalStatement):
-        return f"/v1/answers/totals/{statement.channel}/{window_date(statement.window)}"
+        return f"/v1/answers/totals/{statement.region}/{statement.channel}/{window_date(statement.window)}"
     return f"/v1/answers/bills/{statement.region}"
 
 
