@@ -210,7 +210,7 @@ def measure(bills: int, statement: int, console: Console) -> None:
         progress = resources.enter_context(Progress(console=console, transient=True))
         places = Places(directory / "deployment")
         deployment.create(places, Suite.MASKING)
-        services = resources.enter_context(Deployment(places))
+        services = resources.enter_context(Deployment(places, sum_ahead=False))
         install_tariff(places, TARIFF)
         bench = Bench(places, regions_of(bills, directory), min(bills, LARGEST_RUN), resources)
         for region in progress.track(bench.regions, description="keys, rosters, enrolment"):

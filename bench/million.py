@@ -208,7 +208,7 @@ def measure(meters: int, suite: Suite, console: Console) -> float:
         console.print(f"[bold]{meters:,} meters, {suite.name.lower()}[/bold]")
         places = Places(directory / "deployment")
         deployment.create(places, suite)
-        resources.enter_context(Deployment(places))
+        resources.enter_context(Deployment(places, sum_ahead=False))
         run = Run(places, suite, places_of(meters, directory), costs)
         for region in progress.track(run.regions, description="keys, rosters, enrolment"):
             run.set_up(region)

@@ -1,10 +1,11 @@
-"""Real services: yesterday's total, opened with pads and tags that both halves summed ahead, is the plain total."""
+"""Real services: yesterday's total, with pads and tags that both halves summed ahead, or not, is the plain total."""
 
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import pytest
 from bench.million import Costs, Place, Run
 
 from wattseal.collector import deployment
@@ -23,11 +24,12 @@ METERS = 24
 PATIENCE_S = 120.0
 
 
-def test_yesterdays_total(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sum_ahead", [True, False])
+def test_yesterdays_total(tmp_path: Path, sum_ahead: bool) -> None:
     with ExitStack() as resources:
         places = Places(tmp_path / "deployment")
         deployment.create(places, Suite.PAILLIER_3072)
-        resources.enter_context(Deployment(places))
+        resources.enter_context(Deployment(places, sum_ahead=sum_ahead))
         region = Place("here", tmp_path / "fleet", range(METERS), 1, Window(window_of(system_clock()) - 1))
         run = Run(places, Suite.PAILLIER_3072, [region], Costs())
         run.set_up(region)
@@ -39,13 +41,14 @@ def test_yesterdays_total(tmp_path: Path) -> None:
         )
         run.send(region, sealer, fleet)
         run.close(region, operator)
-        for role in (DECRYPTOR, UNBLINDER):
+        for role in (DECRYPTOR, UNBLINDER) if sum_ahead else ():
             wait_until_ready(places, role)
         with Client.of_directory(places.directory) as client:
             table = client.total("town", window_date(region.first).isoformat(), region=region.name)
         assert table["total_wh"].to_list() == plain_total(region, run)
         for role in (DECRYPTOR, UNBLINDER):
-            assert {made: sums(places, role, made) for made in ("ahead", "when-asked")} == {"ahead": 1, "when-asked": 0}
+            made = {made: sums(places, role, made) for made in ("ahead", "when-asked")}
+            assert made == {"ahead": sum_ahead, "when-asked": not sum_ahead}
             assert "Traceback" not in (places.logs / f"{role}.log").read_text()
 
 

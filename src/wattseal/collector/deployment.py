@@ -119,11 +119,22 @@ def _init(places: Places, role: Role, suite: Suite) -> dict[str, Any]:
 
 
 class Deployment:
-    """The services, running. Everything stops with the context."""
+    """The services, running. Everything stops with the context.
 
-    def __init__(self, places: Places, policy: str | None = None, backend: Backend = Backend.OURS) -> None:
+    Without `sum_ahead` the halves add nothing up before it is asked for: work in vain for a day that is long over.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        policy: str | None = None,
+        backend: Backend = Backend.OURS,
+        *,
+        sum_ahead: bool = True,
+    ) -> None:
         self.places = places
         self._backend = backend
+        self._sum_ahead = sum_ahead
         self._policy: list[str] = [] if policy is None else ["--policy", policy]
         self._resources = ExitStack()
         self.services: dict[Role, Service] = {}
@@ -160,6 +171,7 @@ class Deployment:
             "--replay",
             *self._policy,
             *([] if role is AGGREGATOR else ["--role", role]),
+            *([] if role is AGGREGATOR or self._sum_ahead else ["--no-sum-ahead"]),
             *([] if role is UNBLINDER else ["--backend", self._backend.value]),
         ]
         service = Service(_MODULE[role], self.places.logs / f"{role}.log", *common, *particular)

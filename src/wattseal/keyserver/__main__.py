@@ -75,6 +75,9 @@ def serve(
         Backend,
         typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
+    sum_ahead: Annotated[
+        bool, typer.Option(help="While nobody asks, add up pads or tags of today and the three days before.")
+    ] = True,
     roster_rows: Annotated[
         int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.7 kB each.")
     ] = 1 << 18,
@@ -89,7 +92,7 @@ def serve(
         log.warning("both halves run in this one process: that voids their separation")
     else:
         _half(role)
-    options = HalfOptions(passphrase_file, policy, replay, unblinder_url, backend, roster_rows)
+    options = HalfOptions(passphrase_file, policy, replay, unblinder_url, backend, roster_rows, sum_ahead)
     listen = Listen(host, port, tls_certificate, tls_key)
     with open_app(data, role, options) as app:
         serve(app, listen, until_stdin_closes=until_stdin_closes)

@@ -42,6 +42,7 @@ class HalfOptions:
     unblinder_url: str | None
     backend: Backend
     roster_rows: int
+    sum_ahead: bool
 
 
 def create_half(
@@ -64,7 +65,7 @@ def open_app(data: Path, role: str, options: HalfOptions) -> Iterator[FastAPI]:
         if role == "both":
             unblinder = _open_unblinder(resources, data / "unblinder", options)
             half = _open_half(resources, data / "decryptor", Role.DECRYPTOR, options)
-            decryptor = _open_decryptor(resources, half, unblinder)
+            decryptor = _open_decryptor(resources, half, unblinder, options)
             app = FastAPI(title="wattseal key server", docs_url=None, redoc_url=None, openapi_url=None)
             app.mount("/decryptor", decryptor_app(decryptor))
             app.mount("/unblinder", unblinder_app(unblinder))
@@ -72,20 +73,24 @@ def open_app(data: Path, role: str, options: HalfOptions) -> Iterator[FastAPI]:
             app = unblinder_app(_open_unblinder(resources, data, options))
         else:
             half = _open_half(resources, data, Role.DECRYPTOR, options)
-            app = decryptor_app(_open_decryptor(resources, half, _remote_pads(resources, options)))
+            app = decryptor_app(_open_decryptor(resources, half, _remote_pads(resources, options), options))
         yield app
 
 
 def _open_unblinder(resources: ExitStack, data: Path, options: HalfOptions) -> UnblinderService:
     service = UnblinderService(_open_half(resources, data, Role.UNBLINDER, options))
-    resources.enter_context(doing(service.preparing.look, _LOOK_EVERY_S, Keeper("summing pads ahead")))
+    if options.sum_ahead:
+        resources.enter_context(doing(service.preparing.look, _LOOK_EVERY_S, Keeper("summing pads ahead")))
     return service
 
 
-def _open_decryptor(resources: ExitStack, half: Half, pads: UnblinderService | RemotePads) -> DecryptorService:
+def _open_decryptor(
+    resources: ExitStack, half: Half, pads: UnblinderService | RemotePads, options: HalfOptions
+) -> DecryptorService:
     service = DecryptorService(half, pads)
-    preparing = PreparingTags(half, service.summing, pads)
-    resources.enter_context(doing(preparing.look, _LOOK_EVERY_S, Keeper("summing tags ahead")))
+    if options.sum_ahead:
+        preparing = PreparingTags(half, service.summing, pads)
+        resources.enter_context(doing(preparing.look, _LOOK_EVERY_S, Keeper("summing tags ahead")))
     return service
 
 
