@@ -121,7 +121,7 @@ def assert_no_report_in(readable: dict[str, str], day: Day) -> None:
     )
     operators = {f"post /v1/{name}" for name in documents} | {"get /v1/consents"}
     operators |= {"get /v1/regions/{region}/deletions"}
-    operators |= {"get /v1/answers/totals/{channel}/{date}", "get /v1/answers/bills/{region}"}
+    operators |= {"get /v1/answers/totals/{region}/{channel}/{date}", "get /v1/answers/bills/{region}"}
     operators |= {f"post /v1/regions/{{region}}/windows/{{date}}/{act}" for act in ("close", "archive")}
     assert forbidden == operators | {"post /v1/reports", "post /v1/bills", "post /v1/billing-routes"}
     everything = "".join(readable.values())
