@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from wattseal.edge.serving import Listen, is_loopback, keep_for_good
+from wattseal.edge.addresses import is_loopback
+from wattseal.edge.serving import Listen, keep_for_good
 from wattseal.protocol.errors import UsageError
 
 ROOT = Path(__file__).parents[2]

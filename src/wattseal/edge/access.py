@@ -5,9 +5,8 @@ import secrets
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from fastapi import Request
 from pydantic import Field, model_validator
 
 from wattseal.edge.private_files import read_private, write_private
@@ -16,6 +15,9 @@ from wattseal.protocol.codec import Bytes32, Count, Many, Message
 from wattseal.protocol.errors import Forbidden, Rejected, SignatureInvalid, TokenExpired, Unauthorized, UsageError
 from wattseal.protocol.time import SECONDS_PER_DAY, Clock, system_clock
 from wattseal.protocol.tokens import TokenProof, token_key
+
+if TYPE_CHECKING:  # clients, which need scopes alone, start faster without the framework
+    from fastapi import Request
 
 DAYS, QUESTIONS_PER_DAY, AT_ONCE = 365, 1_000_000, 8
 """Of the tokens that come with a new home."""
@@ -99,7 +101,7 @@ class Tokens:
             raise Forbidden(f"this needs a token of scope {' or '.join(scopes)}")
         return known[0]
 
-    def require_bearer(self, request: Request, *scopes: Scope) -> Holder:
+    def require_bearer(self, request: "Request", *scopes: Scope) -> Holder:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthorized("an Authorization: Bearer header is needed")

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import httpx
 
-from wattseal.edge.serving import is_loopback
+from wattseal.edge.addresses import is_loopback
 from wattseal.protocol.codec import Message
 from wattseal.protocol.errors import PeerUnavailable, RemoteError, UsageError, from_problem
 

@@ -1,7 +1,6 @@
 """Running a service: where it may listen, how it says that it is ready, and when it stops."""
 
 import gc
-import ipaddress
 import os
 import socket
 import ssl
@@ -13,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from wattseal.edge.addresses import is_loopback
 from wattseal.edge.connections import BoundedHeads
 from wattseal.protocol.errors import UsageError, WattsealError
 
@@ -31,15 +31,6 @@ class Listen:
             raise UsageError("a TLS certificate and its key are given together")
         if self.certificate is None and not is_loopback(self.host):
             raise UsageError(f"{self.host} is not a loopback address: give --tls-certificate and --tls-key")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _AnnouncingServer(uvicorn.Server):
