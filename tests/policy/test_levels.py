@@ -15,7 +15,14 @@ from wattseal.policy.dominance import Opened
 from wattseal.policy.levels import Granted, Levels, OpenedAtLevels, OpenedUnder, Question, Under
 from wattseal.policy.meter_index import NO_METERS
 from wattseal.policy.pack import PurposeRule, named_policy
-from wattseal.protocol.errors import CoverageTooLow, DominatedGroup, GroupTooSmall, PinnedOtherwise, Refused
+from wattseal.protocol.errors import (
+    CoverageTooLow,
+    DominatedGroup,
+    GroupTooSmall,
+    NobodyReported,
+    PinnedOtherwise,
+    Refused,
+)
 from wattseal.protocol.roster import CustomerClass
 
 LARGEST = 16_384
@@ -116,6 +123,11 @@ class TestPurposes:
         assert once.permit(asked(self.north, "planning"), LARGEST).day is once.day
 
 
+def test_nobody_is_no_small_group() -> None:
+    with pytest.raises(NobodyReported):
+        granted(asked(meters(range(20)), "planning", present=NOBODY))
+
+
 class TestClasses:
     shops, homes = meters(range(1000, 1020)), meters(range(100))
 
@@ -193,6 +205,15 @@ def check_all(questions: Sequence[OpenedUnder]) -> None:
 
 
 class TestShares:
+    def test_one_percent_is_a_share(self) -> None:
+        pack = pack_of({"strict": purpose(15, 1), "open": purpose(15, 100)})
+        opened_sets = OpenedAtLevels.none(Levels(pack))
+        opened_sets.check(opened(400, 500, "open"), EDGES)
+        opened_sets.check(opened(400, 500, "strict"), EDGES)
+        opened_sets.check(opened(40, 500, "open"), EDGES)
+        with pytest.raises(DominatedGroup, match="1 %"):
+            opened_sets.check(opened(40, 500, "strict"), EDGES)
+
     def test_no_share_test_where_the_rule_has_none(self) -> None:
         """One home of half the total: California's public rule for homes does not ask, that for shops does."""
         check(opened(100, 60_000, "public"))
@@ -221,5 +242,11 @@ class TestShares:
     def test_sets_that_cross_are_refused_across_purposes(self) -> None:
         first = opened(30, 500, "planning")
         second = OpenedUnder(first.opened._replace(members=meters(range(10, 40))), Under("sampling", 15))
+        with pytest.raises(DominatedGroup, match="crosses"):
+            check(second, first)
+
+    def test_sets_that_cross_are_refused_where_no_share_is_tested(self) -> None:
+        first = opened(100, 500, "public")
+        second = OpenedUnder(first.opened._replace(members=meters(range(10, 110))), Under("public", 15))
         with pytest.raises(DominatedGroup, match="crosses"):
             check(second, first)

@@ -5,7 +5,10 @@ import pytest
 from tests.policy.packs import class_rule, flat, pack_of, purpose_rule
 from tests.policy.rosters import roster, row, rows_of
 from wattseal.policy.limits import (
+    BEYOND_ANY_GROUP,
     STRICTEST,
+    Asker,
+    check_asker,
     check_bills,
     check_classes,
     check_clip,
@@ -15,6 +18,7 @@ from wattseal.policy.limits import (
 )
 from wattseal.policy.pack import Zcdp
 from wattseal.protocol.errors import FunctionalNotPermitted, PurposeNotPermitted
+from wattseal.protocol.roster import MAX_METERS
 from wattseal.protocol.tariff.charges import Mode
 
 RULES = pack_of(
@@ -49,6 +53,28 @@ def test_noise_that_is_too_small_for_the_reads_of_a_region() -> None:
     check_clip(rule, 60, 4 * 16_383)
     with pytest.raises(FunctionalNotPermitted, match="hides reads of up to 16383, and the region's layout holds 16384"):
         check_clip(rule, 15, 16_384)
+
+
+def test_a_purpose_is_for_tokens_of_its_scopes_and_for_its_recipients() -> None:
+    study = purpose_rule(asked_by=("collector", "auditor"), recipients=("institute",))
+    rules = pack_of({"open": purpose_rule(asked_by=("billing",)), "study": study})
+    billing, auditor = frozenset({"billing", "fleet"}), frozenset({"auditor"})
+    assert check_asker(rules, "open", Asker("anybody", billing)) is rules.purposes["open"]
+    assert check_asker(rules, "study", Asker("institute", auditor)) is study
+    with pytest.raises(PurposeNotPermitted, match="study is for tokens of scope collector or auditor"):
+        check_asker(rules, "study", Asker("institute", billing))
+    with pytest.raises(PurposeNotPermitted, match="study is for other recipients"):
+        check_asker(rules, "study", Asker("anybody", auditor))
+    with pytest.raises(PurposeNotPermitted):
+        check_asker(rules, "gone", Asker("institute", auditor))
+
+
+def test_a_class_without_a_rule_is_in_no_sum() -> None:
+    assert limits_of(RULES, "planning", 15).share_of("residential") == 15
+    for limits in (limits_of(RULES, "planning", 15), STRICTEST):
+        assert (limits.least_of("commercial"), limits.share_of("commercial")) == (BEYOND_ANY_GROUP, 0)
+    assert STRICTEST.coverage_percent == 100
+    assert BEYOND_ANY_GROUP > MAX_METERS
 
 
 def test_limits_follow_the_interval() -> None:

@@ -7,7 +7,8 @@ from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, row
 from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import NO_MEASURES, Measures
 from wattseal.policy.meter_index import NO_METERS
-from wattseal.policy.questions import Capacity, permit_total, question_of
+from wattseal.policy.pack import Zcdp
+from wattseal.policy.questions import Capacity, noise_of, permit_total, question_of
 from wattseal.policy.sets import Atom
 from wattseal.protocol.errors import (
     Contradiction,
@@ -152,6 +153,31 @@ def test_members_keep_their_numbers() -> None:
     grant = question_of(statement(numbers=((2, 3),)), ROSTER).grant
     assert grant.members[MeterId("m0002")] == 3
     assert sum(grant.members.values()) == 3
+
+
+class TestNoise:
+    RULE = Zcdp(mechanism="zcdp", rho_millionths=200, clip=16_383, budget_rho_millionths=500)
+    STUDY = purpose_rule(use="secondary", basis="noise", functionals=("totals",), noise=RULE)
+    LEVELS = Levels(pack_of({"research": purpose_rule(), "study": STUDY}))
+    BEFORE = Granted.none(LEVELS, NO_METERS)
+
+    def test_a_statement_says_what_the_purpose_asks_for(self) -> None:
+        stated = noise_of(self.LEVELS, "study", 15)
+        assert stated is not None
+        assert (stated.rho_millionths, noise_of(self.LEVELS, "research", 15)) == (200, None)
+        question = question_of(statement(purpose="study", noise=stated), ROSTER)
+        after = permit(statement(purpose="study", noise=stated), self.BEFORE)
+        assert after.spent_millionths(question) == 200
+        for wrong in (None, stated.model_copy(update={"rho_millionths": 100})):
+            with pytest.raises(FunctionalNotPermitted, match="noise"):
+                permit(statement(purpose="study", noise=wrong), self.BEFORE)
+        with pytest.raises(FunctionalNotPermitted, match="noise"):
+            permit(statement(noise=stated), self.BEFORE)
+
+    def test_of_reads_that_the_noise_is_too_small_for(self) -> None:
+        asked = statement(purpose="study", noise=noise_of(self.LEVELS, "study", 15))
+        with pytest.raises(FunctionalNotPermitted, match="hides reads of up to 16383"):
+            permit_total(asked, ROSTER, KEY, self.BEFORE, NO_MEASURES, Capacity(16_384, 16_384))
 
 
 def test_a_purpose_or_a_class_without_totals() -> None:

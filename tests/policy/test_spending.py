@@ -62,6 +62,20 @@ def test_a_budget_that_is_spent_refuses_and_others_are_not_touched() -> None:
     assert twice.spent_millionths(asked(TOWN, "study")) == 400
 
 
+def test_a_budget_is_spent_to_the_last_millionth() -> None:
+    noise = Noise(sigma=1_000, rho_millionths=250, budget_rho_millionths=500)
+    spent = Spending().knowing(3).permit(places(0), noise).permit(places(0, 1), noise)
+    assert (spent.of(places(0)), spent.of(places(1)), spent.of(places(2))) == (500, 250, 0)
+    with pytest.raises(BudgetExhausted):
+        spent.permit(places(0, 2), noise)
+
+
+def test_the_least_noise_is_noise() -> None:
+    noisy = Spending().knowing(2).permit(places(0), Noise(sigma=1, rho_millionths=1, budget_rho_millionths=1))
+    with pytest.raises(PinnedOtherwise):
+        noisy.permit(places(0, 1), None)
+
+
 def test_purposes_share_one_budget() -> None:
     once = granted((TOWN, "study"), (NORTH, "survey"))
     with pytest.raises(BudgetExhausted):
