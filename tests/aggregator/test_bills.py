@@ -23,6 +23,7 @@ from tests.aggregator.cycles import (
     registry,
     residues,
 )
+from tests.policy.measures import extension, signed_extension
 from tests.policy.rosters import REGION
 from tests.protocol.tariff.samples import EXPORT, TOU, tariff
 from wattseal.aggregator import bills as bills_module
@@ -176,6 +177,28 @@ async def test_a_rebill_is_another_statement_until_the_rank_is_used_up(tmp_path:
                 await each.answer(asked)
             assert await store.read_log(LOG) == answers
         await billing.answer(question("m0", "m1"))
+
+
+@pytest.mark.anyio
+async def test_an_extension_answers_what_the_rank_refused(tmp_path: Path) -> None:
+    """From the next question on; and the answer stays, for a worker that never heard of the extension."""
+    known, without = registry(tmp_path / "registry"), registry(tmp_path / "another")
+    windows = range(START // MINUTES_PER_DAY, END // MINUTES_PER_DAY + 1)
+    granted = extension(BASIC.name, first=Window(windows[0]), last=Window(windows[-1]))
+    async with opened(tmp_path) as store:
+        billing, asked = worker(store, known), question("m0")
+        for rerun in range(2):
+            await upload_of(store, known, "m0", number=rerun)
+            asked = question("m0", cancels=told(await billing.answer(asked))[1])
+        await upload_of(store, known, "m0", number=2)
+        with pytest.raises(RankExhausted, match="more than 8 independent"):
+            await billing.answer(asked)
+        known.measures.install_extension(signed_extension(granted))
+        answer = await billing.answer(asked)
+        assert await worker(store, without).answer(asked) == answer
+        await upload_of(store, known, "m0", number=3)
+        with pytest.raises(RankExhausted, match="more than 9 independent"):
+            await billing.answer(question("m0", cancels=told(answer)[1]))
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""`wattseal waiver`, and what it shares with `wattseal quarantine`: from one signature to all three services."""
+"""`wattseal waiver`, and what `quarantine` and `extension` share with it: from one signature to all three services."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.commands.shell import Ended, Up, wattseal
 TERM = ("--first", "2026-03-02", "--last", "2026-03-03", "--reason", "collector C7 was down")
 
 
-def test_a_waiver_is_signed_checked_and_installed(up: Up, deployment: Path, tmp_path: Path) -> None:
+def test_a_waiver_and_an_extension_are_signed_checked_and_installed(up: Up, deployment: Path, tmp_path: Path) -> None:
     """Not before all three operators have signed it, and not as something else."""
     paper, where = tmp_path / "waiver.json", ("--dir", deployment)
     signed = wattseal("waiver", "sign", "--cohort", "town", "--coverage", 60, *TERM, "--out", paper, *where, "--json")
@@ -30,6 +30,20 @@ def test_a_waiver_is_signed_checked_and_installed(up: Up, deployment: Path, tmp_
         "reason": "collector C7 was down",
         "signatures": {"utility": "holds", "aggregator_operator": "holds", "unblinder_operator": "holds"},
     }
+    extended(deployment, tmp_path / "extension.json")
+
+
+def extended(deployment: Path, paper: Path) -> None:
+    """A budget extension goes the same way, in the same deployment."""
+    where = ("--dir", deployment)
+    wattseal("extension", "sign", "--tariff", "TOU-8", "--results", 1, *TERM, "--out", paper, *where)
+    wattseal("extension", "countersign", paper, *where)
+    installed = wattseal("extension", "install", paper, *where, "--json")
+    assert installed.json["at"] == ["aggregator", "decryptor", "unblinder"]
+    assert len(list(deployment.glob("*/registry/budget-extensions/*.json"))) == 3
+    told = wattseal("extension", "check", paper, "--trust", deployment / "trust.json", "--json").json
+    assert (told["document"], told["name"]) == ("budget extension", "results of bills under TOU-8: 1 more")
+    assert set(told["signatures"].values()) == {"holds"}
 
 
 def test_mistakes_end_in_one_line(tmp_path: Path) -> None:

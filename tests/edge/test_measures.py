@@ -1,10 +1,18 @@
-"""Waivers and quarantines in a service: installed once, never backwards in time, in force on their days alone."""
+"""Waivers, quarantines and extensions in a service: installed once, for good, in force on their days alone."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.policy.measures import all_signed, quarantine, signed_quarantine, signed_waiver, waiver
+from tests.policy.measures import (
+    all_signed,
+    extension,
+    quarantine,
+    signed_extension,
+    signed_quarantine,
+    signed_waiver,
+    waiver,
+)
 from tests.policy.rosters import REGION, TODAY, TRUST, operator
 from wattseal.edge.countersign import countersign_file, proposed
 from wattseal.edge.home import OPERATOR, Home
@@ -55,6 +63,16 @@ def test_a_quarantine_never_begins_in_a_window_that_has_begun(tmp_path: Path) ->
     assert at(opened(tmp_path), TODAY).quarantined == {"m0"}
 
 
+def test_an_extension_is_installed_of_days_that_are_over_and_there_after_a_restart(tmp_path: Path) -> None:
+    """As a waiver: the cycle is over before anybody sees that its bills need more."""
+    book = opened(tmp_path, day=TODAY + 400)
+    for one in (extension("E-1"), extension("E-1", 2), extension("E-1")):
+        assert book.install_extension(signed_extension(one)) == one
+    assert book.extensions == [extension("E-1"), extension("E-1", 2)]
+    by_results = sorted(opened(tmp_path).extensions, key=lambda one: one.rank.results)
+    assert by_results == book.extensions
+
+
 def test_again_the_same_changes_nothing_even_later(tmp_path: Path) -> None:
     opened(tmp_path).install_quarantine(signed_quarantine(quarantine("m0")))
     book = opened(tmp_path, day=TODAY + 9)
@@ -74,7 +92,14 @@ def test_two_signatures_install_nothing(tmp_path: Path) -> None:
         book.install_quarantine(
             signed_quarantine(quarantine("m0")).countersigned("aggregator_operator", operator("utility"))
         )
+    with pytest.raises(MalformedMessage, match="the budget extension is not countersigned"):
+        book.install_extension(signed_extension(extension("E-1")).model_copy(update={"aggregator_operator": None}))
+    with pytest.raises(SignatureInvalid):
+        book.install_extension(
+            signed_extension(extension("E-1")).countersigned("unblinder_operator", operator("utility"))
+        )
     assert at(book, TODAY) == at(book, TODAY + 1) == NO_MEASURES
+    assert book.extensions == []
     assert list(tmp_path.glob("*/*.json")) == []
 
 
@@ -104,5 +129,7 @@ def test_an_operator_countersigns_a_file(tmp_path: Path) -> None:
 def test_what_a_document_says_is_read_by_its_kind() -> None:
     _, told = proposed(signed_quarantine(quarantine("m0")).to_bytes(), TRUST)
     assert told["name"] == "m0 is not counted"
+    _, told = proposed(signed_extension(extension("E-1", 2)).to_bytes(), TRUST)
+    assert told["name"] == "results of bills under E-1: 2 more"
     with pytest.raises(SignatureInvalid):
         proposed(all_signed(SignedWaiver.issue(CLOSED, operator("aggregator"))).to_bytes(), TRUST)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.keyserver.bill_run import END, KEY, LAYOUT, MAY, PURPOSE, START, ZONE, Run, entries, homes, running
+from tests.keyserver.bill_run import BASIC, END, KEY, LAYOUT, MAY, PURPOSE, START, ZONE, Run, entries, homes, running
+from tests.policy.measures import extension, signed_extension
 from tests.policy.rosters import REGION
 from tests.protocol.tariff.samples import tariff
 from wattseal.keyserver.bills_memory import BillMemory
@@ -69,6 +70,27 @@ def test_books_are_rebuilt_from_the_ledger(tmp_path: Path) -> None:
             run.release(statement)
         again = run.statement(run.segment("m0", 1), run.segment("m1"))
         assert run.release(again) == run.expected(again)
+
+
+def test_what_an_extension_let_out_is_learned_from_the_ledger_without_it(tmp_path: Path) -> None:
+    """A restart with the extension's file lost: nothing is taken back, and nothing more is granted."""
+    granted = signed_extension(extension(BASIC.name, first=Window(DAY - 3), last=Window(DAY + 28)))
+    with running(tmp_path) as run:
+        statement = run.of("m0")
+        for half in (run.decryptor, run.unblinder):
+            half.registry.measures.install_extension(granted)
+        for number in (1, 2, 3):
+            assert run.release(statement) == run.expected(statement)
+            statement = run.rerun(statement, number)
+    for file in tmp_path.glob("*/budget-extensions/*.json"):
+        file.unlink()
+    with running(tmp_path) as run:
+        for half in (run.decryptor, run.unblinder):
+            assert remembered(half, MAY.minutes) == {MAY.minutes: 9}
+        again = run.statement(run.segment("m0", 2), run.segment("m1"))
+        assert run.release(again) == run.expected(again)
+        with pytest.raises(RankExhausted):
+            run.release(statement)
 
 
 def test_only_cycles_that_hang_together_are_recalled(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tests.keyserver.bill_run import (
     kinds,
     running,
 )
+from tests.policy.measures import extension, signed_extension
 from tests.policy.rosters import REGION
 from tests.protocol.tariff.samples import tariff
 from wattseal.cryptosystems.ckks.parameters import NUMBER_BYTES
@@ -46,7 +47,7 @@ from wattseal.protocol.errors import (
     WattsealError,
     WindowNotClosed,
 )
-from wattseal.protocol.ids import Role
+from wattseal.protocol.ids import Role, Window
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import SeriesCharge
@@ -137,6 +138,27 @@ def test_reruns_until_the_rank_is_used_up(tmp_path: Path, role: Role, ask: Ask) 
         second = run.rerun(first, 1, run.segment("m1"))
         granted_before(run, role, first, second)
         refused(run, role, ask, run.rerun(second, 2, run.segment("m1")), RankExhausted)
+
+
+@HALVES
+def test_a_rerun_beyond_the_rank_takes_an_extension_of_this_half_alone(tmp_path: Path, role: Role, ask: Ask) -> None:
+    """Threat E42: what the other half installed counts for nothing, and what this one has is named in its intent."""
+    windows = range(START // MINUTES_PER_DAY, END // MINUTES_PER_DAY + 1)
+    granted = extension(BASIC.name, first=Window(windows[0]), last=Window(windows[-1]))
+    with running(tmp_path) as run:
+        asked = run.of("m0")
+        for number in (1, 2):
+            run.release(asked)
+            asked = run.rerun(asked, number)
+        half, other = (run.decryptor, run.unblinder) if role is Role.DECRYPTOR else (run.unblinder, run.decryptor)
+        other.registry.measures.install_extension(signed_extension(granted))
+        service = run.service
+        refused(run, role, ask, asked, RankExhausted)
+        half.registry.measures.install_extension(signed_extension(granted))
+        before, run.service = len(entries(half)), service
+        assert run.release(asked) == run.expected(asked)
+        assert json.loads(entries(half)[before].body)["extensions"] == [granted.fingerprint.hex()]
+        refused(run, role, ask, run.rerun(asked, 3), RankExhausted)
 
 
 @HALVES

@@ -97,6 +97,12 @@ class TestRefusals:
         assert ledger.refusal(SECOND) is None
 
 
+def test_an_intent_of_bills_names_the_extensions_that_it_may_rest_on(ledger: Ledger) -> None:
+    for digest, extensions in ((b"a", [FIRST, SECOND]), (b"b", [])):
+        ledger.intend_bills(digest, b"", WEST, CYCLE, "billing", extensions=extensions)
+    assert [body.get("extensions") for body in bodies(ledger, EntryKind.INTENT)] == [[FIRST.hex(), SECOND.hex()], None]
+
+
 class TestWaivers:
     def test_an_intent_names_those_that_it_rests_on(self, ledger: Ledger) -> None:
         for digest, waivers in ((b"a", [FIRST, SECOND]), (b"b", [])):

@@ -1,11 +1,19 @@
-"""Waivers and quarantines, signed by operators that the tests play."""
+"""Waivers, quarantines and budget extensions, signed by operators that the tests play."""
 
 from typing import Any, TypeVar
 
 from tests.policy.rosters import REGION, TODAY, operator
 from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.ids import Channel, CohortId, MeterId
-from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
+from wattseal.protocol.measures import (
+    BudgetExtension,
+    MoreResults,
+    Quarantine,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+    Waiver,
+)
 
 C = TypeVar("C", bound=Countersigned)
 
@@ -34,6 +42,17 @@ def quarantine(meter: str, **changes: Any) -> Quarantine:  # noqa: ANN401
     return Quarantine(**{**fields, **changes})
 
 
+def extension(tariff: str, results: int = 1, **changes: Any) -> BudgetExtension:  # noqa: ANN401
+    fields: dict[str, Any] = {
+        "region": REGION,
+        "rank": MoreResults(tariff=tariff, results=results),
+        "first": TODAY - 30,
+        "last": TODAY,
+        "reason": "the season changed within the cycle",
+    }
+    return BudgetExtension(**{**fields, **changes})
+
+
 def all_signed(signed: C) -> C:
     """By both other operators as well."""
     for signer in ("aggregator_operator", "unblinder_operator"):
@@ -47,3 +66,7 @@ def signed_waiver(measure: Waiver) -> SignedWaiver:
 
 def signed_quarantine(measure: Quarantine) -> SignedQuarantine:
     return all_signed(SignedQuarantine.issue(measure, operator("utility")))
+
+
+def signed_extension(measure: BudgetExtension) -> SignedBudgetExtension:
+    return all_signed(SignedBudgetExtension.issue(measure, operator("utility")))

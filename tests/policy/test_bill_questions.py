@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.policy.measures import extension
 from tests.policy.rosters import REGION, roster, row
 from tests.protocol.tariff.samples import TOU, tariff
 from wattseal.policy.bill_atoms import DayAtoms
@@ -27,6 +28,7 @@ from wattseal.policy.bill_questions import (
     segments_of,
 )
 from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Neighbors, Opaque
+from wattseal.policy.measures import results_more
 from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional, smallest_part
 from wattseal.protocol.billing import BillSegment, BillStatement, Cancels, SegmentReport, local_day
@@ -36,10 +38,12 @@ from wattseal.protocol.errors import (
     MalformedMessage,
     RankExhausted,
     ReadingNotPermitted,
+    Refused,
     ShareTooLarge,
 )
-from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
+from wattseal.protocol.ids import Channel, Kind, MeterId, RegionId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.measures import BudgetExtension, MoreResults
 from wattseal.protocol.roster import Roster
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.calendar import first_minute, zone_of
@@ -90,6 +94,7 @@ def bills(
     listed: Listed | None = None,
     cycle: Cycle = MAY,
     key: KeyNotice = KEY,
+    extensions: tuple[BudgetExtension, ...] = (),
     **changes: Any,  # noqa: ANN401 - any field's value
 ) -> Bills:
     known = rosters or (homes(tariff=tariff),)
@@ -106,7 +111,7 @@ def bills(
         "roster_digest": known[-1].fingerprint,
         "segments": segments,
     }
-    return Bills(BillStatement(**{**fields, **changes}), Registered(tariff, since, listed), known, key)
+    return Bills(BillStatement(**{**fields, **changes}), Registered(tariff, since, listed), known, key, extensions)
 
 
 @dataclass
@@ -144,7 +149,7 @@ class Remembered:
         for one in permit_bills(asked, self, RULES):
             books = self.released.setdefault((one.meter, one.channel), {})
             before = books.get(asked.minutes, BillBook())
-            books[asked.minutes] = RULES.permit(before, one.items)
+            books[asked.minutes] = RULES.permit(before, one.items, more=results_more(asked.extensions))
         pin(self.pins, asked.statement)
 
 
@@ -174,6 +179,68 @@ def test_a_month_of_reruns_uses_the_rank_budget_up() -> None:
         memory.grant(runs[-1])
         runs.append(bills(segment("m0", number=number, cancels=runs[-1].statement)))
     refused(runs[-1], RankExhausted, "8 independent results", memory)
+
+
+def of_may(results: int = 1, **changes: Any) -> BudgetExtension:  # noqa: ANN401 - any field's value
+    windows = bills(segment("m0")).windows
+    within = {"first": Window(windows[0]), "last": Window(windows[-1])}
+    return extension(BASIC.name, results, **{**within, **changes})
+
+
+def rerun_twice(*extensions: BudgetExtension) -> tuple[Bills, Remembered]:
+    """A bill and its rebill, six results; and the rebill of that, three more."""
+    memory = Remembered()
+    first = bills(segment("m0"))
+    second = bills(segment("m0", number=1, cancels=first.statement))
+    for each in (first, second):
+        memory.grant(each)
+    return bills(segment("m0", number=2, cancels=second.statement), extensions=extensions), memory
+
+
+class TestExtensions:
+    def test_the_ninth_result_takes_one(self) -> None:
+        asked, memory = rerun_twice()
+        refused(asked, RankExhausted, "more than 8 independent results", memory)
+        asked, memory = rerun_twice(of_may())
+        memory.grant(asked)
+        [book] = memory.books(MeterId("m0"), Channel.DELIVERED).values()
+        assert len(book.items) == 9
+        assert asked.extended_by == [of_may().fingerprint]
+
+    def test_what_was_granted_stays_granted_without_it(self) -> None:
+        asked, memory = rerun_twice(of_may())
+        memory.grant(asked)
+        without = bills(*asked.statement.segments)
+        memory.grant(without)
+        assert without.extended_by == []
+        later = segment("m0", number=3, cancels=asked.statement)
+        refused(bills(later), RankExhausted, "more than 8 independent results", memory)
+
+    def test_never_a_thirteenth(self) -> None:
+        asked, memory = rerun_twice(of_may(4))
+        memory.grant(asked)
+        fourth = bills(segment("m0", number=3, cancels=asked.statement), extensions=(of_may(4), of_may(3)))
+        memory.grant(fourth)
+        fifth = bills(segment("m0", number=4, cancels=fourth.statement), extensions=(of_may(4), of_may(3)))
+        refused(fifth, RankExhausted, "more than 12 independent results", memory)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"rank": MoreResults(tariff=OTHER.name, results=4)},
+            {"region": RegionId("east")},
+            {"first": of_may().first + 1},
+            {"last": of_may().last - 1},
+        ],
+        ids=["tariff", "region", "begins within the cycle", "ends within it"],
+    )
+    def test_of_something_else_it_changes_nothing(self, other: dict[str, Any]) -> None:
+        asked, memory = rerun_twice(of_may(**other))
+        assert asked.extended_by == []
+        refused(asked, RankExhausted, "more than 8 independent results", memory)
+
+    def test_the_largest_of_several_counts(self) -> None:
+        assert [results_more(each) for each in ([], [of_may(2)], [of_may(1), of_may(3), of_may(2)])] == [0, 2, 3]
 
 
 def test_neighbors_with_another_tariff_do_not_hide_a_meter() -> None:
@@ -383,6 +450,44 @@ def test_demand_as_published(name: str, expected: tuple[int, int]) -> None:
         if min(hours(found, first, first + timedelta(days)) for first in july[: 31 - days]) >= 24
     )
     assert (min(hours(found, *pair) for pair in pairwise(months)), enough) == expected
+
+
+def with_everything(of: Tariff, cycle: Cycle, *extensions: BudgetExtension) -> Bills:
+    """By reads and registers, as a customer of that tariff is billed."""
+    start, end = cycle.minutes
+    both = {"reports": tuple(SegmentReport(channel=Channel.DELIVERED, number=0, read_at=at) for at in (None, end))}
+    known = homes(tariff=of, m0={"customer_class": of.customer_class}).model_copy(update={"interval_minutes": 15})
+    asked = segment("m0", start, end).model_copy(update=both)
+    return bills(asked, tariff=of, cycle=cycle, rosters=(known,), mode=Mode.DETERMINANTS, extensions=extensions)
+
+
+def told_of(asked: Bills) -> int | str:
+    """How many results a customer gives who gave none before, or why not."""
+    memory = _Anywhere()
+    try:
+        memory.grant(asked)
+    except Refused as refusal:
+        return refusal.slug
+    return len(memory.books(MeterId("m0"), Channel.DELIVERED)[asked.minutes].items)
+
+
+SHARE = "share-too-large"
+ACROSS: dict[str, Counter[tuple[int | str, int | str]]] = {
+    "DERIVED_PGE_B-19_secondary_2026-03-01": Counter({("rank-exhausted", 10): 20, (SHARE, SHARE): 9}),
+    "SCE_TOU-8__Option-D_Under-2-kV": Counter({("rank-exhausted", 9): 6, (SHARE, SHARE): 22, (8, 8): 1}),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), ACROSS.items(), ids=ACROSS.keys())
+def test_a_change_of_seasons_takes_an_extension(name: str, expected: Counter[tuple[int | str, int | str]]) -> None:
+    """The table of docs/bill-rules.md: 30 days with 31 May and 1 June. No extension moves shares."""
+    found = load_urdb(URDB / f"{name}.json", leaving_out=["demandreactivepowercharge"])
+    granted = extension(found.name, 4, first=FIRST, last=Window(FIRST + 120))
+    cycles = [Cycle(date(2026, 5, day), date(2026, 5, day) + timedelta(30), ZONE) for day in range(3, 32)]
+    outcomes = Counter(
+        (told_of(with_everything(found, cycle)), told_of(with_everything(found, cycle, granted))) for cycle in cycles
+    )
+    assert outcomes == expected
 
 
 def test_a_demand_of_a_few_days_alone() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.policy.bill_cases import Cycle
 from tests.policy.bill_oracle import derivable, largest_share, rank, row_of
 from wattseal.policy.bills import (
+    LARGEST_EXTENDED_RANK,
     LARGEST_RANK,
     NOTHING,
     BillBook,
@@ -29,6 +30,7 @@ from wattseal.policy.bills import (
 from wattseal.policy.shares import Functional, measure
 from wattseal.protocol.errors import FunctionalNotPermitted, RankExhausted, Refused, ShareTooLarge
 from wattseal.protocol.ids import Kind
+from wattseal.protocol.measures import MOST_RESULTS_MORE
 
 K = 15
 RULES = BillRules(K)
@@ -140,6 +142,23 @@ class TestRank:
         for copy in copies[LARGEST_RANK:]:
             with pytest.raises(RankExhausted):
                 RULES.permit(book, [copy])
+
+    @pytest.mark.parametrize("more", [1, 4, 5, 100])
+    def test_as_many_more_as_an_extension_says_and_never_a_thirteenth(self, more: int) -> None:
+        """Whatever an extension says, and none that can be read says more than four."""
+        copies = items(amount((), base=101 * n) for n in range(1, 14))
+        largest = min(8 + more, 12)
+        book = RULES.permit(BillBook(), copies[:largest], more=more)
+        assert len(book.items) == largest
+        with pytest.raises(RankExhausted, match=f"more than {largest} independent results"):
+            RULES.permit(book, copies[largest : largest + 1], more=more)
+        assert RULES.permit(book, copies[:largest]) is book
+        assert LARGEST_RANK + MOST_RESULTS_MORE == LARGEST_EXTENDED_RANK == 12
+
+    def test_an_extension_leaves_the_share_rule_as_it_is(self) -> None:
+        for more in (0, 4):
+            with pytest.raises(ShareTooLarge):
+                RULES.permit(BillBook(), items([wh(range(DAY - 1))]), more=more)
 
     def test_a_bundle_is_permitted_as_a_whole_or_not(self) -> None:
         with pytest.raises(RankExhausted):

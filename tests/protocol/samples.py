@@ -35,7 +35,15 @@ from wattseal.protocol.keys import (
     SealedKeys,
 )
 from wattseal.protocol.ledger import Checkpoint
-from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
+from wattseal.protocol.measures import (
+    BudgetExtension,
+    MoreResults,
+    Quarantine,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+    Waiver,
+)
 from wattseal.protocol.reconciliation import (
     ExcludedMeter,
     ReconciledCharge,
@@ -269,6 +277,16 @@ def quarantine() -> Quarantine:
     )
 
 
+def budget_extension() -> BudgetExtension:
+    return BudgetExtension(
+        region=RegionId("north"),
+        first=WINDOW,
+        last=Window(WINDOW + 32),
+        reason="summer began within the cycle",
+        rank=MoreResults(tariff="TOU-8", results=1),
+    )
+
+
 def item_reset() -> ItemReset:
     return ItemReset(item=bytes(32), serial=1, reason="three power cuts")
 
@@ -318,6 +336,9 @@ ONE_OF_EACH = (
     SignedWaiver.issue(waiver(), signing_key("utility")),
     quarantine(),
     SignedQuarantine.issue(quarantine(), signing_key("utility")),
+    budget_extension().rank,
+    budget_extension(),
+    SignedBudgetExtension.issue(budget_extension(), signing_key("utility")),
     StatedNoise(sigma=300, rho_millionths=10),
     ReleaseNoise(sigma=300, rho_millionths=10, spent_rho_millionths=20, budget_rho_millionths=1_000),
     item_reset(),

@@ -1,15 +1,23 @@
-"""Waivers and quarantines: what they may say, and whose signatures they need."""
+"""Waivers, quarantines and budget extensions: what they may say, and whose signatures they need."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from tests.policy.measures import quarantine, signed_quarantine, signed_waiver, waiver
-from tests.policy.rosters import TODAY, TRUST, operator
+from tests.policy.measures import (
+    extension,
+    quarantine,
+    signed_extension,
+    signed_quarantine,
+    signed_waiver,
+    waiver,
+)
+from tests.policy.rosters import REGION, TODAY, TRUST, operator
+from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid
-from wattseal.protocol.ids import CohortId, Window
-from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
+from wattseal.protocol.ids import CohortId, RegionId, Window
+from wattseal.protocol.measures import BudgetExtension, SignedBudgetExtension, SignedQuarantine, SignedWaiver
 from wattseal.protocol.roster import SignedRoster
 
 
@@ -53,7 +61,46 @@ def test_a_waiver_is_about_its_cohort_those_below_and_what_they_are_part_of(coho
     assert waiver("town/a").touches(CohortId(cohort)) is touched
 
 
+@pytest.mark.parametrize("results", [1, 4])
+def test_an_extension_lets_four_results_more_out_at_most(results: int) -> None:
+    assert extension("E-1", results).rank.results == results
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rank": {"tariff": "E-1", "results": 0}},
+        {"rank": {"tariff": "E-1", "results": 5}},
+        {"rank": {"tariff": "E-1", "results": "1"}},
+        {"rank": {"tariff": "E-1"}},
+        {"rank": {"results": 1}},
+        {"rank": {"tariff": "", "results": 1}},
+        {"rank": {"tariff": "E-1", "results": 1, "meter": "m0"}},
+        {"rank": None},
+        {"tariff": "E-1"},
+        {"last": TODAY - 31},
+        {"last": TODAY + 336},
+        {"reason": ""},
+    ],
+)
+def test_what_no_extension_says(changes: dict[str, Any]) -> None:
+    told = extension("E-1").model_dump(mode="json")
+    assert BudgetExtension.from_bytes(canonical_json(told)) == extension("E-1")
+    with pytest.raises(MalformedMessage):
+        BudgetExtension.from_bytes(canonical_json({**told, **changes}))
+
+
+def test_an_extension_is_of_cycles_that_lie_wholly_within_it() -> None:
+    one = extension("E-1", first=TODAY - 30, last=TODAY)
+    cycles = [range(first, after) for first, after in ((-30, 1), (-29, 0), (-31, 1), (-30, 2), (5, 35))]
+    whole = [range(TODAY + days.start, TODAY + days.stop) for days in cycles]
+    assert [one.of_bills(REGION, "E-1", windows) for windows in whole] == [True, True, False, False, False]
+    assert not one.of_bills(RegionId("east"), "E-1", whole[0])
+    assert not one.of_bills(REGION, "E-1 ", whole[0])
+
+
 def test_all_three_signatures_open_it() -> None:
+    assert signed_extension(extension("E-1")).opened(TRUST) == extension("E-1")
     assert signed_waiver(waiver("town")).opened(TRUST) == waiver("town")
     assert signed_quarantine(quarantine("m0")).opened(TRUST) == quarantine("m0")
 
@@ -61,7 +108,11 @@ def test_all_three_signatures_open_it() -> None:
 @pytest.mark.parametrize("lacking", ["aggregator_operator", "unblinder_operator"])
 def test_two_signatures_do_not(lacking: str) -> None:
     """Threat E42."""
-    for signed in (signed_waiver(waiver("town")), signed_quarantine(quarantine("m0"))):
+    for signed in (
+        signed_waiver(waiver("town")),
+        signed_quarantine(quarantine("m0")),
+        signed_extension(extension("E-1")),
+    ):
         with pytest.raises(MalformedMessage, match="not countersigned by both"):
             signed.model_copy(update={lacking: None}).opened(TRUST)
         forged = signed.countersigned(lacking, operator("aggregator"))  # type: ignore[arg-type]
@@ -74,7 +125,7 @@ def test_two_signatures_do_not(lacking: str) -> None:
 
 def test_signatures_under_one_kind_of_document_count_for_no_other() -> None:
     signed = signed_waiver(waiver("town"))
-    for kind in (SignedQuarantine, SignedRoster):
+    for kind in (SignedQuarantine, SignedBudgetExtension, SignedRoster):
         with pytest.raises(SignatureInvalid):
             kind.from_bytes(signed.to_bytes()).opened(TRUST)
     assert SignedWaiver.from_bytes(signed.to_bytes()) == signed

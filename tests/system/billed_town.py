@@ -45,8 +45,9 @@ from wattseal.protocol.billing import (
     Cancels,
     Rebill,
 )
-from wattseal.protocol.ids import Channel, MeterId, RegionId, Role, Suite
+from wattseal.protocol.ids import Channel, MeterId, RegionId, Role, Suite, Window
 from wattseal.protocol.keys import EnrolmentRequest, KeyNotice
+from wattseal.protocol.measures import BudgetExtension, MoreResults, SignedBudgetExtension
 from wattseal.protocol.report import decode_report
 from wattseal.protocol.roster import Roster, SignedRoster
 from wattseal.protocol.signing import Envelope
@@ -102,6 +103,18 @@ class BilledTown(Services):
             signed = self.countersigned(SignedTariff.issue(one, utility_key(self.state)))
             for role in Role:
                 self.service(role, Scope.OPERATOR).post("/v1/tariffs", signed)
+
+    def extend(self, results: int, first: int, last: int) -> None:
+        """The rank budget of bills in cycles within those days; signed and registered likewise."""
+        extension = BudgetExtension(
+            region=REGION.name,
+            first=Window(first),
+            last=Window(last),
+            reason="a test",
+            rank=MoreResults(tariff=TARIFF.name, results=results),
+        )
+        signed = self.countersigned(SignedBudgetExtension.issue(extension, utility_key(self.state)))
+        install(self.places, "/v1/budget-extensions", signed)
 
     # The parties
 

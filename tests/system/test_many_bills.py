@@ -18,6 +18,7 @@ from wattseal.protocol.ids import Role
 from wattseal.protocol.tariff.bill import Cycle
 from wattseal.protocol.tariff.charges import EnergyCharge, Mode, SeriesCharge
 from wattseal.protocol.tariff.model import Row, Schedule
+from wattseal.protocol.time import MINUTES_PER_DAY
 
 START, END = CYCLE.minutes
 HOURS = (END - START) // 60
@@ -62,6 +63,15 @@ MANY_BILLS: dict[str, tuple[str, list[Asked]]] = {
 }
 """Everything but the last is granted."""
 
+
+def with_charges(count: int) -> Asked:
+    """A bill of so many amounts."""
+    charges = (EnergyCharge(name=f"Energy {n}", schedule="flat", prices=(20_000 + n,)) for n in range(count))
+    return Asked(tariff(*charges, revision=f"{count} charges"), CYCLE)
+
+
+NINE, TEN = with_charges(RANK + 1), with_charges(RANK + 2)
+
 SELECTORS: dict[str, list[Asked]] = {
     "a price for five hours": [hourly("five hours", *[200_000] * 5, 0)],
     "a price for one hour": [hourly("one hour", 1, 0)],
@@ -92,6 +102,7 @@ def _registered(billed: BilledTown) -> None:
     asked = [one for _, many in MANY_BILLS.values() for one in many] + [
         one for many in SELECTORS.values() for one in many
     ]
+    asked += [NINE, TEN]
     billed.register(*{one.tariff.fingerprint: one.tariff for one in asked if one.tariff != BILL.tariff}.values())
 
 
@@ -115,6 +126,18 @@ def test_many_bills_of_one_home(billed: BilledTown, lock: type[Lock], slug: str,
     tried = lock(billed)
     turned_away(tried, slug, asked[:-1], asked[-1])
     billed.opens_exactly(billed.answer(BILL, tried.neighbor))
+
+
+@LOCKS
+def test_an_extension_is_of_its_own_cycle_and_of_what_it_says(billed: BilledTown, lock: type[Lock]) -> None:
+    """Threat E42: used for the cycle before, or for two results more, it lets nothing out."""
+    following = shifted(CYCLE.days).cycle
+    within = following.minutes[0] // MINUTES_PER_DAY, following.minutes[1] // MINUTES_PER_DAY
+    billed.extend(1, *within)
+    tried = lock(billed)
+    turned_away(tried, "rank-exhausted", [], NINE)
+    turned_away(tried, "rank-exhausted", [replace(NINE, cycle=following)], replace(TEN, cycle=following))
+    billed.opens_exactly(billed.answer(BILL, tried.home, tried.neighbor))
 
 
 @LOCKS

@@ -1,4 +1,4 @@
-"""Waivers and quarantines at real services: three signatures or nothing, and each lock applies them by itself."""
+"""Waivers, quarantines and extensions at real services: three signatures or nothing, and each lock applies its own."""
 
 from typing import Any, TypeVar
 
@@ -12,7 +12,15 @@ from wattseal.meter_sim.rosters import utility_key
 from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.errors import MalformedMessage, Refused, SignatureInvalid
 from wattseal.protocol.ids import Channel, CohortId, MeterId, Role, Window
-from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
+from wattseal.protocol.measures import (
+    BudgetExtension,
+    MoreResults,
+    Quarantine,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+    Waiver,
+)
 
 C = TypeVar("C", bound=Countersigned)
 ROLES = (AGGREGATOR, DECRYPTOR, UNBLINDER)
@@ -38,9 +46,15 @@ def signed_quarantine(town: Town, measure: Quarantine) -> SignedQuarantine:
     return town.countersigned(SignedQuarantine.issue(measure, utility_key(town.state)))
 
 
-def post(town: Town, role: Role, measure: SignedWaiver | SignedQuarantine) -> None:
-    path = "/v1/waivers" if isinstance(measure, SignedWaiver) else "/v1/quarantines"
-    town.service(role, Scope.OPERATOR).post(path, measure)
+PATHS = {
+    SignedWaiver: "/v1/waivers",
+    SignedQuarantine: "/v1/quarantines",
+    SignedBudgetExtension: "/v1/budget-extensions",
+}
+
+
+def post(town: Town, role: Role, measure: SignedWaiver | SignedQuarantine | SignedBudgetExtension) -> None:
+    town.service(role, Scope.OPERATOR).post(PATHS[type(measure)], measure)
 
 
 @pytest.fixture
@@ -82,6 +96,22 @@ def test_two_signatures_are_rejected_by_each_service(town: Town, day: Day, role:
         post(town, role, town.countersigned(SignedWaiver.issue(waiver(day), other)))
     with town.refuses("coverage-too-low", AGGREGATOR):
         town.answer(day, COHORT)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_extension_with_two_signatures_is_rejected_by_each_service(town: Town, day: Day, role: Role) -> None:
+    """Threat E42."""
+    extension = BudgetExtension(**fields(day, rank=MoreResults(tariff="E-1", results=4)))
+    whole = town.countersigned(SignedBudgetExtension.issue(extension, utility_key(town.state)))
+    for lacking in ("aggregator_operator", "unblinder_operator"):
+        with pytest.raises(MalformedMessage, match="not countersigned by both"):
+            post(town, role, whole.model_copy(update={lacking: None}))
+    with pytest.raises(SignatureInvalid):
+        post(town, role, whole.countersigned("unblinder_operator", town.home(AGGREGATOR).signing_key(OPERATOR)))
+    as_a_waiver = SignedWaiver.model_validate(whole.model_dump())
+    with pytest.raises(SignatureInvalid):
+        post(town, role, as_a_waiver)
+    post(town, role, whole)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def assert_no_report_in(readable: dict[str, str], day: Day) -> None:
         "charge-lists",
         "waivers",
         "quarantines",
+        "budget-extensions",
         "consents",
         "consent-revocations",
     )

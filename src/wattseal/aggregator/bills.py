@@ -189,7 +189,7 @@ class Billing:
             roster_digest=self._registry.rosters.at(question.region, last).fingerprint,
             segments=tuple(segments),
         )
-        return Bills(statement, registered, self._rosters(question.region), key)
+        return Bills(statement, registered, self._rosters(question.region), key, self._registry.measures.extensions)
 
     async def _answer(self, bills: Bills, reports: Sequence[Sequence[Report]]) -> bytes:
         region, digest = bills.statement.region, bills.statement.fingerprint

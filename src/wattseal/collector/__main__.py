@@ -12,7 +12,7 @@ from wattseal import __version__
 from wattseal.collector.audit.verbs import cli as audit
 from wattseal.collector.consents import cli as consents
 from wattseal.collector.consents import my_data
-from wattseal.collector.measures import quarantines, waivers
+from wattseal.collector.measures import extensions, quarantines, waivers
 from wattseal.collector.policy_verbs import cli as policies
 from wattseal.collector.terminal import show as _show
 from wattseal.cryptosystems.backend import Backend
@@ -403,6 +403,7 @@ cli.add_typer(consents, name="consent")
 cli.command("my-data")(my_data)
 cli.add_typer(waivers, name="waiver")
 cli.add_typer(quarantines, name="quarantine")
+cli.add_typer(extensions, name="extension")
 
 
 @rosters.command("check")

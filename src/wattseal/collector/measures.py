@@ -1,4 +1,4 @@
-"""`wattseal waiver` and `wattseal quarantine`: what three operators settle beside a roster, signed and installed.
+"""`wattseal waiver`, `quarantine` and `extension`: what three operators settle beside a roster, signed and installed.
 
 Signing is for trials, where one directory holds every role's home; `docs/deployment.md` says who signs otherwise.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 waivers = typer.Typer(no_args_is_help=True, help="Less coverage for a cohort, for some days, if all three sign.")
 quarantines = typer.Typer(no_args_is_help=True, help="A meter that totals do not count, for some days to come.")
+extensions = typer.Typer(no_args_is_help=True, help="More results of bills of a meter's cycle, if all three sign.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Directory = Annotated[
@@ -66,8 +67,26 @@ def sign_quarantine(
     _sign("quarantine", directory, out, {"--meter": meter, **_term(region, first, last, reason)}, as_json)
 
 
+@extensions.command("sign")
+def sign_extension(
+    tariff: Annotated[str, typer.Option(help="Name of the tariff, all its revisions.")],
+    results: Annotated[int, typer.Option(min=1, max=4, help="How many results of a meter's cycle more than 8.")],
+    first: First,
+    last: Last,
+    reason: Why,
+    out: Out,
+    region: Annotated[str, typer.Option(help="Region of the meters.")] = "region-1",
+    directory: Directory = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """The utility's signature: of billing cycles wholly within these days, bills under the tariff may tell more."""
+    about = {"--tariff": tariff, "--results": str(results)}
+    _sign("extension", directory, out, {**about, **_term(region, first, last, reason)}, as_json)
+
+
 @waivers.command("check")
 @quarantines.command("check")
+@extensions.command("check")
 def check(document: Document, trust: Trust, as_json: Json = False) -> None:
     """What a document says and who has signed it: read this before you countersign."""
     from wattseal.edge.countersign import proposed
@@ -86,6 +105,7 @@ def check(document: Document, trust: Trust, as_json: Json = False) -> None:
 
 @waivers.command("countersign")
 @quarantines.command("countersign")
+@extensions.command("countersign")
 def countersign(document: Document, directory: Directory = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Both other operators' signatures, from their homes in the trial's directory, into the document."""
     from wattseal.collector import deployment
@@ -105,6 +125,12 @@ def install_waiver(document: Document, directory: Directory = _DEFAULT_DIR, as_j
 def install_quarantine(document: Document, directory: Directory = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Hand the countersigned quarantine to all three services."""
     _install("/v1/quarantines", document, directory, as_json)
+
+
+@extensions.command("install")
+def install_extension(document: Document, directory: Directory = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Hand the countersigned extension to all three services."""
+    _install("/v1/budget-extensions", document, directory, as_json)
 
 
 def _term(region: str, first: str, last: str, reason: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from wattseal.protocol.codec import to_base64
 from wattseal.protocol.countersigned import Countersigned, Operator
 from wattseal.protocol.errors import SignatureInvalid, UsageError
 from wattseal.protocol.ids import Window
-from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
+from wattseal.protocol.measures import SignedBudgetExtension, SignedQuarantine, SignedWaiver
 from wattseal.protocol.resets import SignedItemReset
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.tariff.charge_list import SignedChargeList
@@ -68,6 +68,14 @@ def _quarantine(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     return signed, {**about, "first": _date(one.first), "last": _date(one.last), "reason": one.reason}
 
 
+def _extension(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
+    signed = SignedBudgetExtension.from_bytes(data)
+    one = signed.proposed(trust)
+    more = one.rank
+    about: Told = {"name": f"results of bills under {more.tariff}: {more.results} more", "region": one.region}
+    return signed, {**about, "first": _date(one.first), "last": _date(one.last), "reason": one.reason}
+
+
 def _item_reset(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     signed = SignedItemReset.from_bytes(data)
     reset = signed.proposed(trust)
@@ -85,6 +93,7 @@ _KINDS: tuple[Callable[[bytes, TrustAnchors], tuple[Countersigned, Told]], ...] 
     _charge_list,
     _waiver,
     _quarantine,
+    _extension,
     _item_reset,
     _roster,
 )

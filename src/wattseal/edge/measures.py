@@ -1,6 +1,7 @@
-"""Waivers and quarantines that a service has, kept as files. None is ever taken back: each has its end."""
+"""Waivers, quarantines and extensions that a service has, kept as files. None is ever taken back: each has its end."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,11 +11,18 @@ from wattseal.policy.measures import Measures, in_force
 from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.errors import Rejected
 from wattseal.protocol.ids import Channel, RegionId, Window
-from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
+from wattseal.protocol.measures import (
+    BudgetExtension,
+    Quarantine,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+    Waiver,
+)
 from wattseal.protocol.time import Clock, window_date, window_of
 from wattseal.protocol.trust import TrustAnchors
 
-Measure = TypeVar("Measure", bound=Waiver | Quarantine)
+Measure = TypeVar("Measure", bound=Waiver | Quarantine | BudgetExtension)
 
 
 class MeasureBook:
@@ -23,10 +31,12 @@ class MeasureBook:
     def __init__(self, directory: Path, trust: TrustAnchors, clock: Clock, *, replay: bool) -> None:
         self._waivers_at = private_directory(directory / "waivers")
         self._quarantines_at = private_directory(directory / "quarantines")
+        self._extensions_at = private_directory(directory / "budget-extensions")
         self._trust, self._clock, self._replay = trust, clock, replay
         self._one_at_a_time = threading.Lock()
         self._waivers = each(self._waivers_at, lambda data: SignedWaiver.from_bytes(data).opened(trust))
         self._quarantines = each(self._quarantines_at, lambda data: SignedQuarantine.from_bytes(data).opened(trust))
+        self._extensions = each(self._extensions_at, lambda data: SignedBudgetExtension.from_bytes(data).opened(trust))
 
     def install_waiver(self, signed: SignedWaiver) -> Waiver:
         """Again the same: no change. Raises SignatureInvalid or MalformedMessage."""
@@ -47,6 +57,18 @@ class MeasureBook:
                 raise Rejected(f"a quarantine begins after {window_date(window_of(self._clock()))}, not before")
             self._quarantines = _installed(self._quarantines_at, self._quarantines, quarantine, signed)
         return quarantine
+
+    def install_extension(self, signed: SignedBudgetExtension) -> BudgetExtension:
+        """As `install_waiver`: of cycles that are over as well, from the next question on."""
+        extension = signed.opened(self._trust)
+        with self._one_at_a_time:
+            self._extensions = _installed(self._extensions_at, self._extensions, extension, signed)
+        return extension
+
+    @property
+    def extensions(self) -> Sequence[BudgetExtension]:
+        """All of them, for bills."""
+        return self._extensions
 
     def in_force(self, region: RegionId, channel: Channel, window: Window) -> Measures:
         """For totals."""

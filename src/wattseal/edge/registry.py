@@ -1,6 +1,6 @@
 """What operators installed in a service, kept as files: countersigned rosters, tariffs and lists; key notices.
 
-Waivers and quarantines are in `measures`, what customers agreed to is in `consents`.
+Waivers, quarantines and budget extensions are in `measures`, what customers agreed to is in `consents`.
 """
 
 import threading

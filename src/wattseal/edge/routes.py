@@ -13,7 +13,7 @@ from wattseal.edge.registry import Registry
 from wattseal.edge.serving import keep_for_good
 from wattseal.protocol.codec import Message, canonical_json, to_base64
 from wattseal.protocol.consent import Consent, SignedConsent, SignedRevocation
-from wattseal.protocol.measures import SignedQuarantine, SignedWaiver
+from wattseal.protocol.measures import SignedBudgetExtension, SignedQuarantine, SignedWaiver
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.signing import Envelope
 from wattseal.protocol.tariff.charge_list import SignedChargeList
@@ -30,6 +30,7 @@ INSTALLED: dict[str, type[Message]] = {
     "/v1/consents": SignedConsent,
     "/v1/consent-revocations": SignedRevocation,
     "/v1/quarantines": SignedQuarantine,
+    "/v1/budget-extensions": SignedBudgetExtension,
 }
 """What the bodies of `add_operator_routes` are, for the OpenAPI document."""
 
@@ -100,6 +101,13 @@ def _add_measure_routes(app: FastAPI, registry: Registry, operator: list[Any]) -
         body = await read_body(request, JSON_LIMIT)
         quarantine = registry.measures.install_quarantine(SignedQuarantine.parse(body))
         return json_response({"quarantine": to_base64(quarantine.fingerprint), "meter": quarantine.meter})
+
+    @app.post("/v1/budget-extensions", dependencies=operator)
+    async def install_budget_extension(request: Request) -> Response:
+        """Install a countersigned budget extension. Body: SignedBudgetExtension."""
+        body = await read_body(request, JSON_LIMIT)
+        extension = registry.measures.install_extension(SignedBudgetExtension.parse(body))
+        return json_response({"extension": to_base64(extension.fingerprint), "tariff": extension.rank.tariff})
 
 
 def _add_consent_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> None:

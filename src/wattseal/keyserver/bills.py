@@ -59,6 +59,7 @@ class Billing:
             Registered(*self._registry.tariff(statement.tariff)),
             self._registry.rosters.of(statement.region),
             self._registry.key(statement.key_id),
+            self._registry.measures.extensions,
         )
         check_bills(self._policy, statement.purpose, statement.mode, bills.registered.tariff.customer_class)
         permit_bills(bills, self._memory.around(statement.region, bills.minutes), self._rules)

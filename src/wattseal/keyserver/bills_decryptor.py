@@ -117,9 +117,8 @@ class BillDecryptorService:
         items = {place: statement.item(segment) for place, segment in enumerate(statement.segments)}
         attempts = half.ledger.attempts_at(items.values())
         left = {place: item for place, item in items.items() if attempts.get(item, 0) < MAX_ATTEMPTS}
-        half.ledger.intend_bills(
-            digest, answer.statement, statement.region, bills.minutes, statement.purpose, consents=consents
-        )
+        about = (digest, answer.statement, statement.region, bills.minutes, statement.purpose)
+        half.ledger.intend_bills(*about, extensions=bills.extended_by, consents=consents)
         return _Admitted(digest, bills, numbers, left)
 
     def _attempt(self, request: BillReleaseRequest, admitted: _Admitted) -> tuple[BillPadGrant, Numbers]:

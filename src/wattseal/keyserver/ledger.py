@@ -118,14 +118,16 @@ class Ledger(Chain):
         cycle: tuple[int, int],
         purpose: str,
         *,
+        extensions: Iterable[bytes] = (),
         consents: Iterable[bytes] = (),
     ) -> None:
-        """As `intend`."""
+        """As `intend`; it may rest on budget extensions of these digests."""
         with self._transaction():
             if self._one("SELECT 1 FROM bills WHERE digest = ?", digest) is not None:
                 return
             body = {"kind": "bills", "statement": to_base64(statement), "purpose": purpose}
-            counter = self._append(EntryKind.INTENT, {**body, **_resting({"consents": consents})})
+            resting = _resting({"extensions": extensions, "consents": consents})
+            counter = self._append(EntryKind.INTENT, {**body, **resting})
             self._run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", digest, counter, region, *cycle, statement)
             self._checkpoint()
 

@@ -68,10 +68,8 @@ class UnblinderService:
             with half.recording(statement):
                 consents = half.asked_by(statement, holder.asker)
                 bills = half.bills.permit(statement)
-            region, cycle = statement.region, bills.minutes
-            half.ledger.intend_bills(
-                digest, request.approval.statement, region, cycle, statement.purpose, consents=consents
-            )
+            about = (digest, request.approval.statement, statement.region, bills.minutes, statement.purpose)
+            half.ledger.intend_bills(*about, extensions=bills.extended_by, consents=consents)
             grant = BillPadGrant(
                 statement_digest=digest,
                 policy=half.policy.fingerprint,

@@ -104,6 +104,24 @@ def quarantine(
 
 
 @cli.command()
+def extension(
+    fleet: Fleet,
+    out: Annotated[Path, typer.Option(help="Where the signed extension goes, to be countersigned.")],
+    tariff: Annotated[str, typer.Option(help="Name of the tariff, all its revisions.")],
+    results: Annotated[int, typer.Option(min=1, max=4, help="How many results of a meter's cycle more than 8.")],
+    first: Annotated[str, typer.Option(help="First day (UTC); billing cycles lie wholly within the days.")],
+    last: Annotated[str, typer.Option(help="Last day (UTC).")],
+    reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
+    region: Region = "region-1",
+) -> None:
+    """Sign an extension of the rank budget of bills with the utility's key."""
+    from wattseal.meter_sim.measures import sign_extension
+
+    term = {"region": region, "first": first, "last": last, "reason": reason}
+    _tell(sign_extension(fleet, out, term, {"tariff": tariff, "results": results}))
+
+
+@cli.command()
 def reset_item(
     fleet: Fleet,
     out: Annotated[Path, typer.Option(help="Where the signed reset goes, to be countersigned.")],

@@ -1,4 +1,4 @@
-"""The utility's signature under waivers, quarantines and resets."""
+"""The utility's signature under waivers, quarantines, budget extensions and resets."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,14 @@ from wattseal.meter_sim.state import FleetState
 from wattseal.protocol.codec import Message, to_base64
 from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.errors import MalformedMessage, UsageError
-from wattseal.protocol.measures import Quarantine, SignedQuarantine, SignedWaiver, Waiver
+from wattseal.protocol.measures import (
+    BudgetExtension,
+    Quarantine,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+    Waiver,
+)
 from wattseal.protocol.resets import ItemReset, SignedItemReset
 from wattseal.protocol.time import parse_window
 
@@ -29,6 +36,14 @@ def sign_quarantine(fleet: Path, out: Path, fields: Mapping[str, str | int]) -> 
     return {"quarantine": to_base64(quarantine.fingerprint), **_signed(fleet, out, SignedQuarantine, quarantine)}
 
 
+def sign_extension(
+    fleet: Path, out: Path, term: Mapping[str, str | int], more: Mapping[str, str | int]
+) -> dict[str, str]:
+    """As `sign_waiver`; `more` is of which budget, and how much."""
+    extension = _checked(BudgetExtension, {**term, "rank": more})
+    return {"extension": to_base64(extension.fingerprint), **_signed(fleet, out, SignedBudgetExtension, extension)}
+
+
 def sign_reset(fleet: Path, out: Path, item: str, serial: int, reason: str) -> dict[str, str]:
     """As `sign_waiver`; `item` in hexadecimal, as the ledger has it."""
     try:
@@ -38,12 +53,12 @@ def sign_reset(fleet: Path, out: Path, item: str, serial: int, reason: str) -> d
     return _signed(fleet, out, SignedItemReset, _parsed(ItemReset, {"item": named, "serial": serial, "reason": reason}))
 
 
-def _checked(kind: type[M], fields: Mapping[str, str | int]) -> M:
+def _checked(kind: type[M], fields: Mapping[str, object]) -> M:
     windows = {name: parse_window(str(fields[name])) for name in ("first", "last")}
     return _parsed(kind, {**fields, **windows})
 
 
-def _parsed(kind: type[M], fields: Mapping[str, str | int]) -> M:
+def _parsed(kind: type[M], fields: Mapping[str, object]) -> M:
     try:
         return kind.parse(json.dumps(fields).encode())
     except MalformedMessage as error:

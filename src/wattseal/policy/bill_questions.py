@@ -14,11 +14,12 @@ from typing import NamedTuple, Protocol
 from wattseal.policy.bill_atoms import DayAtoms, groups_of, windows_of
 from wattseal.policy.bill_pins import Pin, Place, check_pins
 from wattseal.policy.bills import NOTHING, BillBook, BillRules, Held, Item, Neighbors, Opaque, Source, Span
+from wattseal.policy.measures import results_more
 from wattseal.policy.sets import Day
 from wattseal.policy.shares import Functional
 from wattseal.policy.tenures import Tenure, tenures
 from wattseal.protocol.billing import MOST_RESULTS, BillSegment, BillStatement, SegmentReport
-from wattseal.protocol.codec import Named, canonical_json
+from wattseal.protocol.codec import Digest, Named, canonical_json
 from wattseal.protocol.errors import (
     Contradiction,
     FunctionalNotPermitted,
@@ -28,6 +29,7 @@ from wattseal.protocol.errors import (
 )
 from wattseal.protocol.ids import Channel, Kind, MeterId, Suite, Window
 from wattseal.protocol.keys import KeyNotice
+from wattseal.protocol.measures import BudgetExtension
 from wattseal.protocol.roster import Roster, RosterRow
 from wattseal.protocol.tariff.charges import Mode
 from wattseal.protocol.tariff.compile import Compiled, Register
@@ -89,12 +91,16 @@ class Registered(NamedTuple):
 
 @dataclass(frozen=True)
 class Bills:
-    """A statement with what it means here: `rosters` are all of its region, in order of time."""
+    """A statement with what it means here: `rosters` are all of its region, in order of time.
+
+    `installed`: every budget extension that this party has.
+    """
 
     statement: BillStatement
     registered: Registered
     rosters: Sequence[Roster]
     key: KeyNotice
+    installed: Sequence[BudgetExtension] = ()
 
     @cached_property
     def minutes(self) -> CycleMinutes:
@@ -106,6 +112,17 @@ class Bills:
         """UTC days that the cycle touches."""
         start, end = self.minutes
         return range(start // MINUTES_PER_DAY, -(-end // MINUTES_PER_DAY))
+
+    @cached_property
+    def extensions(self) -> tuple[BudgetExtension, ...]:
+        """Those that its bills may rest on."""
+        about = (self.statement.region, self.registered.tariff.name, self.windows)
+        return tuple(extension for extension in self.installed if extension.of_bills(*about))
+
+    @property
+    def extended_by(self) -> list[Digest]:
+        """Their digests, for a ledger."""
+        return [extension.fingerprint for extension in self.extensions]
 
     @cached_property
     def roster(self) -> Roster:
@@ -275,13 +292,14 @@ def permit_bills(bills: Bills, memory: Memory, rules: BillRules) -> list[Asked]:
     check_pins(bills.statement, memory.pin)
     asked = [one for one in bills.asked() if one.items]
     changes: dict[Channel, dict[MeterId, tuple[BillBook, BillBook]]] = {}
+    more = results_more(bills.extensions)
     for one in asked:
         books = memory.books(one.meter, one.channel)
         _check_disjoint(books, bills.minutes)
         of_channel = changes.setdefault(one.channel, {})
         before, so_far = of_channel.get(one.meter, (books.get(bills.minutes, BillBook()),) * 2)
         large = bills.roster.unit.factor > 1 or bills.registered.tariff.customer_class == "large"
-        of_channel[one.meter] = before, rules.permit(so_far, one.items, sums_only=large)
+        of_channel[one.meter] = before, rules.permit(so_far, one.items, sums_only=large, more=more)
     for channel, of_channel in changes.items():
         _check_neighbors(bills, channel, of_channel, memory, rules)
     return asked

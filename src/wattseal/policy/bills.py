@@ -15,7 +15,7 @@ from wattseal.protocol.errors import FunctionalNotPermitted, RankExhausted, Shar
 from wattseal.protocol.ids import Kind
 from wattseal.protocol.time import MINUTES_PER_DAY
 
-LARGEST_RANK = 8
+LARGEST_RANK, LARGEST_EXTENDED_RANK = 8, 12
 LEAST_HOURS, LEAST_HOURS_LISTED, LEAST_DAYS = 24, 8, 7
 _REMEMBERED_SPANS, _REMEMBERED_PAIRS, _REMEMBERED_BOOKS = 1 << 12, 1 << 16, 1 << 10
 
@@ -158,22 +158,24 @@ class BillRules:
         """The book of what a ledger says was released, in that order. Refuses nothing."""
         return self._after_all(BillBook(), tuple(items))
 
-    def permit(self, book: BillBook, asked: Iterable[Item], *, sums_only: bool = False) -> BillBook:
+    def permit(self, book: BillBook, asked: Iterable[Item], *, sums_only: bool = False, more: int = 0) -> BillBook:
         """The book with all of `asked` released, or the same one if that would tell nothing new.
 
-        `sums_only`: of class large. Raises FunctionalNotPermitted, RankExhausted or ShareTooLarge.
+        `sums_only`: of class large. `more`: by how much the rank budget is extended; whatever it says, not beyond
+        LARGEST_EXTENDED_RANK. Raises FunctionalNotPermitted, RankExhausted or ShareTooLarge.
         """
-        return self._permitted(book, tuple(asked), sums_only)
+        largest_rank = min(LARGEST_RANK + more, LARGEST_EXTENDED_RANK)
+        return self._permitted(book, tuple(asked), sums_only, largest_rank)
 
-    def _permit(self, book: BillBook, asked: tuple[Item, ...], sums_only: bool) -> BillBook:
+    def _permit(self, book: BillBook, asked: tuple[Item, ...], sums_only: bool, largest_rank: int) -> BillBook:
         functionals = (item.functional for item in asked if isinstance(item.functional, Functional))
         if sums_only and any(functional.amount for functional in functionals):
             raise FunctionalNotPermitted("large meters are billed by sums only")
         after = self._after_all(book, asked)
         if after == book:
             return book
-        if len(after.items) > LARGEST_RANK:
-            raise RankExhausted(f"more than {LARGEST_RANK} independent results of one meter, channel and billing cycle")
+        if len(after.items) > largest_rank:
+            raise RankExhausted(f"more than {largest_rank} independent results of one meter, channel and billing cycle")
         if not all(self._mixes(after.span.of_tier(listed=listed), listed=listed) for listed in (False, True)):
             raise ShareTooLarge("a combination of the results would tell too much about one interval")
         if not self._wide(after.covers):

@@ -1,10 +1,10 @@
-"""What waivers and quarantines mean for the totals of one region, channel and day."""
+"""What waivers and quarantines mean for the totals of one region, channel and day, and extensions for bills."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from wattseal.protocol.ids import Channel, CohortId, MeterId, RegionId, Window
-from wattseal.protocol.measures import Quarantine, Waiver
+from wattseal.protocol.measures import BudgetExtension, Quarantine, Waiver
 
 
 class Measures(NamedTuple):
@@ -28,3 +28,8 @@ def in_force(
         tuple(one for one in waivers if (one.region, one.channel) == (region, channel) and one.in_force(window)),
         frozenset(one.meter for one in quarantines if one.region == region and one.in_force(window)),
     )
+
+
+def results_more(extensions: Iterable[BudgetExtension]) -> int:
+    """How many results they let out beyond the rule's: the largest of them counts, they do not add up."""
+    return max((extension.rank.results for extension in extensions), default=0)

@@ -1,4 +1,4 @@
-"""What the three operators settle beside a roster, for some days: waivers of coverage, and meters that are not counted.
+"""What the three operators settle beside a roster, for some days: waivers, quarantines and extensions of budgets.
 
 Signed by the utility and countersigned by both other operators, like rosters.
 """
@@ -11,11 +11,23 @@ from pydantic import Field, model_validator
 
 from wattseal.protocol.codec import Digest, Message
 from wattseal.protocol.countersigned import Countersigned
-from wattseal.protocol.ids import Channel, CohortField, CohortId, MeterField, RegionField, Window, WindowField, within
+from wattseal.protocol.ids import (
+    Channel,
+    CohortField,
+    CohortId,
+    MeterField,
+    RegionField,
+    RegionId,
+    Window,
+    WindowField,
+    within,
+)
+from wattseal.protocol.roster import Name
 from wattseal.protocol.trust import TrustAnchors
 
 MOST_WINDOWS = 366
 LEAST_COVERAGE_PERCENT = 50
+MOST_RESULTS_MORE = 4
 Reason = Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")]
 
 
@@ -61,6 +73,24 @@ class Quarantine(_Measure):
     meter: MeterField
 
 
+class MoreResults(Message):
+    """Of bills under the tariffs of this name, all revisions: so many independent results more than the rule's."""
+
+    tariff: Name
+    results: Annotated[int, Field(ge=1, le=MOST_RESULTS_MORE)]
+
+
+class BudgetExtension(_Measure):
+    """Of each meter and channel in billing cycles that lie wholly within its windows: a larger rank budget."""
+
+    rank: MoreResults
+
+    def of_bills(self, region: RegionId, tariff: str, windows: range) -> bool:
+        """Whether it is about bills under a tariff of that name, of a cycle that touches these windows."""
+        within_it = self.first <= windows[0] and windows[-1] <= self.last
+        return within_it and (self.region, self.rank.tariff) == (region, tariff)
+
+
 class SignedWaiver(Countersigned):
     """A waiver's canonical bytes with all signatures."""
 
@@ -99,3 +129,23 @@ class SignedQuarantine(Countersigned):
         """The quarantine as the utility signed it. Raises as `opened`."""
         self.check_proposed(trust)
         return Quarantine.from_bytes(self.body)
+
+
+class SignedBudgetExtension(Countersigned):
+    """An extension's canonical bytes with all signatures."""
+
+    kind: ClassVar[str] = "budget extension"
+
+    @classmethod
+    def issue(cls, extension: BudgetExtension, utility: SigningKey) -> Self:
+        return cls.of(extension, utility)
+
+    def opened(self, trust: TrustAnchors) -> BudgetExtension:
+        """The extension, once all three signatures hold. Raises SignatureInvalid or MalformedMessage."""
+        self.check(trust)
+        return BudgetExtension.from_bytes(self.body)
+
+    def proposed(self, trust: TrustAnchors) -> BudgetExtension:
+        """The extension as the utility signed it. Raises as `opened`."""
+        self.check_proposed(trust)
+        return BudgetExtension.from_bytes(self.body)
