@@ -4,13 +4,19 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from tests.protocol.samples import ONE_OF_EACH
 from wattseal.keyserver.ledger import MAX_ATTEMPTS, About, Ledger
 from wattseal.protocol.ids import Channel, RegionDay, RegionId, Window
 from wattseal.protocol.ledger import EMPTY, EntryKind
+from wattseal.protocol.reconciliation import Reconciliation, ReconciliationQuestion, Undefined
+from wattseal.protocol.release import ReleaseNoise
+from wattseal.protocol.resets import ItemReset
 
+T = TypeVar("T")
 WEST, EAST = RegionId("west"), RegionId("east")
 CYCLE, NEXT = (100, 200), (200, 300)
 ABOUT = About(b"d" * 32, WEST, "billing")
@@ -25,6 +31,10 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def on(window: Window) -> RegionDay:
     return RegionDay(WEST, Channel.DELIVERED, window)
+
+
+def one_of(kind: type[T]) -> T:
+    return next(message for message in ONE_OF_EACH if isinstance(message, kind))
 
 
 def bodies(ledger: Ledger, kind: EntryKind) -> list[dict[str, object]]:
@@ -110,6 +120,26 @@ class TestWaivers:
         assert [body.get("waivers") for body in bodies(ledger, EntryKind.INTENT)] == [[FIRST.hex(), SECOND.hex()], None]
 
 
+class TestNoise:
+    def test_an_intent_names_what_it_costs(self, ledger: Ledger) -> None:
+        noise = one_of(ReleaseNoise)
+        ledger.intend(b"a", b"", on(Window(1)), "research", noise=noise)
+        ledger.intend(b"b", b"", on(Window(1)), "research")
+        assert [body.get("noise") for body in bodies(ledger, EntryKind.INTENT)] == [noise.model_dump(), None]
+
+
+class TestReconciliations:
+    def test_a_question_is_recorded_with_all_that_its_answer_tells(self, ledger: Ledger) -> None:
+        question, told = one_of(ReconciliationQuestion), one_of(Reconciliation)
+        undefined = told.model_copy(update={"charges": (), "question": FIRST, "undefined": Undefined.NOBODY_LEFT})
+        assert ledger.reconciliation(told.question) is None
+        ledger.reconcile(question, told, b"answer")
+        ledger.reconcile(question, undefined, b"none")
+        assert [ledger.reconciliation(one) for one in (told.question, FIRST)] == [b"answer", b"none"]
+        recorded = [(body["equal"], body["reason"]) for body in bodies(ledger, EntryKind.RECONCILIATION)]
+        assert recorded == [({"Energy (delivered)": True}, ""), ({}, "nobody-left")]
+
+
 class TestCheckpoints:
     def test_none_before_there_is_somebody_to_sign(self, ledger: Ledger) -> None:
         ledger.checkpoint()
@@ -139,6 +169,12 @@ class TestCheckpoints:
         assert ledger.checkpoints(0, 10) == expected
         assert ledger.checkpoints(2, 2) == expected[2:4]
         assert hashes[0] == EMPTY
+
+    def test_of_a_reset(self, ledger: Ledger) -> None:
+        ledger.attempt(FIRST, b"a")
+        ledger.sign_with(lambda counter, *_: str(counter).encode())
+        ledger.reset_item(ItemReset(item=FIRST, serial=1, reason="three power cuts"))
+        assert ledger.checkpoints(0, 10) == [b"2"]
 
     def test_the_first_one_of_a_head_stays(self, ledger: Ledger) -> None:
         signed = iter((b"first", b"second"))
