@@ -34,14 +34,19 @@ def test_a_waiver_and_an_extension_are_signed_checked_and_installed(up: Up, depl
 
 
 def extended(deployment: Path, paper: Path) -> None:
-    """A budget extension goes the same way, in the same deployment."""
-    where = ("--dir", deployment)
+    """A budget extension goes the same way, in the same deployment; one of noise is signed by a verb of its own."""
+    where, trust = ("--dir", deployment), ("--trust", deployment / "trust.json", "--json")
+    more = ("--cohort", "town", "--rho-millionths", 500)
+    wattseal("extension", "sign-noise", *more, *TERM, "--out", paper, *where)
+    told = wattseal("extension", "check", paper, *trust).json
+    assert told["name"] == "noisy totals of town, delivered: 500 millionths of rho more"
+    assert told["signatures"] == {"utility": "holds", "aggregator_operator": "missing", "unblinder_operator": "missing"}
     wattseal("extension", "sign", "--tariff", "TOU-8", "--results", 1, *TERM, "--out", paper, *where)
     wattseal("extension", "countersign", paper, *where)
     installed = wattseal("extension", "install", paper, *where, "--json")
     assert installed.json["at"] == ["aggregator", "decryptor", "unblinder"]
     assert len(list(deployment.glob("*/registry/budget-extensions/*.json"))) == 3
-    told = wattseal("extension", "check", paper, "--trust", deployment / "trust.json", "--json").json
+    told = wattseal("extension", "check", paper, *trust).json
     assert (told["document"], told["name"]) == ("budget extension", "results of bills under TOU-8: 1 more")
     assert set(told["signatures"].values()) == {"holds"}
 

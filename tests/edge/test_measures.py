@@ -7,6 +7,7 @@ import pytest
 from tests.policy.measures import (
     all_signed,
     extension,
+    noise_extension,
     quarantine,
     signed_extension,
     signed_quarantine,
@@ -69,8 +70,20 @@ def test_an_extension_is_installed_of_days_that_are_over_and_there_after_a_resta
     for one in (extension("E-1"), extension("E-1", 2), extension("E-1")):
         assert book.install_extension(signed_extension(one)) == one
     assert book.extensions == [extension("E-1"), extension("E-1", 2)]
-    by_results = sorted(opened(tmp_path).extensions, key=lambda one: one.rank.results)
+    by_results = sorted(opened(tmp_path).extensions, key=lambda one: one.to_bytes())
     assert by_results == book.extensions
+
+
+def test_an_extension_of_noise_is_in_force_on_its_days_for_its_cohort_and_those_below(tmp_path: Path) -> None:
+    for rho in (200, 300, 100):
+        opened(tmp_path).install_extension(signed_extension(noise_extension("town/a", rho)))
+    opened(tmp_path).install_extension(signed_extension(extension("E-1", 4)))
+    book = opened(tmp_path)
+    assert [at(book, TODAY + days).rho_more(CohortId("town/a")) for days in (-1, 0, 1)] == [0, 300, 0]
+    cohorts = [CohortId(name) for name in ("town/a/x", "town", "town/ab", "town/b")]
+    assert [at(book, TODAY).rho_more(cohort) for cohort in cohorts] == [300, 0, 0, 0]
+    assert len(at(book, TODAY).extensions_of(CohortId("town/a"))) == 3
+    assert at(book, TODAY, Channel.RECEIVED) == at(book, TODAY, region=RegionId("east")) == NO_MEASURES
 
 
 def test_again_the_same_changes_nothing_even_later(tmp_path: Path) -> None:
@@ -129,6 +142,8 @@ def test_an_operator_countersigns_a_file(tmp_path: Path) -> None:
 def test_what_a_document_says_is_read_by_its_kind() -> None:
     _, told = proposed(signed_quarantine(quarantine("m0")).to_bytes(), TRUST)
     assert told["name"] == "m0 is not counted"
+    _, told = proposed(signed_extension(noise_extension("town/a", 500)).to_bytes(), TRUST)
+    assert told["name"] == "noisy totals of town/a, delivered: 500 millionths of rho more"
     _, told = proposed(signed_extension(extension("E-1", 2)).to_bytes(), TRUST)
     assert told["name"] == "results of bills under E-1: 2 more"
     with pytest.raises(SignatureInvalid):

@@ -107,10 +107,12 @@ class TestRefusals:
         assert ledger.refusal(SECOND) is None
 
 
-def test_an_intent_of_bills_names_the_extensions_that_it_may_rest_on(ledger: Ledger) -> None:
+def test_an_intent_names_the_extensions_that_it_may_rest_on(ledger: Ledger) -> None:
     for digest, extensions in ((b"a", [FIRST, SECOND]), (b"b", [])):
         ledger.intend_bills(digest, b"", WEST, CYCLE, "billing", extensions=extensions)
-    assert [body.get("extensions") for body in bodies(ledger, EntryKind.INTENT)] == [[FIRST.hex(), SECOND.hex()], None]
+        ledger.intend(digest, b"", on(Window(1)), "research", extensions=extensions)
+    named = [body.get("extensions") for body in bodies(ledger, EntryKind.INTENT)]
+    assert named == [[FIRST.hex(), SECOND.hex()]] * 2 + [None] * 2
 
 
 class TestWaivers:

@@ -7,6 +7,7 @@ from wattseal.protocol.countersigned import Countersigned
 from wattseal.protocol.ids import Channel, CohortId, MeterId
 from wattseal.protocol.measures import (
     BudgetExtension,
+    MoreNoisyTotals,
     MoreResults,
     Quarantine,
     SignedBudgetExtension,
@@ -45,12 +46,19 @@ def quarantine(meter: str, **changes: Any) -> Quarantine:  # noqa: ANN401
 def extension(tariff: str, results: int = 1, **changes: Any) -> BudgetExtension:  # noqa: ANN401
     fields: dict[str, Any] = {
         "region": REGION,
-        "rank": MoreResults(tariff=tariff, results=results),
+        "more": MoreResults(tariff=tariff, results=results),
         "first": TODAY - 30,
         "last": TODAY,
         "reason": "the season changed within the cycle",
     }
     return BudgetExtension(**{**fields, **changes})
+
+
+def noise_extension(cohort: str, rho_millionths: int, **changes: Any) -> BudgetExtension:  # noqa: ANN401
+    channel = changes.pop("channel", Channel.DELIVERED)
+    more = MoreNoisyTotals(cohort=CohortId(cohort), channel=channel, rho_millionths=rho_millionths)
+    days: dict[str, Any] = {"first": TODAY, "last": TODAY}
+    return extension("E-1", **{**days, "more": more, **changes})
 
 
 def all_signed(signed: C) -> C:

@@ -227,7 +227,7 @@ class TestExtensions:
     @pytest.mark.parametrize(
         "other",
         [
-            {"rank": MoreResults(tariff=OTHER.name, results=4)},
+            {"more": MoreResults(tariff=OTHER.name, results=4)},
             {"region": RegionId("east")},
             {"first": of_may().first + 1},
             {"last": of_may().last - 1},

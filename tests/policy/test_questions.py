@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.policy.measures import noise_extension
 from tests.policy.packs import class_rule, flat, pack_of, purpose_rule
 from tests.policy.rosters import LAYOUT, REGION, TODAY, notice, roster, row, rows_of
+from wattseal.policy.explain import explain_total
 from wattseal.policy.levels import Granted, Levels
 from wattseal.policy.measures import NO_MEASURES, Measures
 from wattseal.policy.meter_index import NO_METERS
@@ -11,6 +13,7 @@ from wattseal.policy.pack import Zcdp
 from wattseal.policy.questions import Capacity, noise_of, permit_total, question_of
 from wattseal.policy.sets import Atom
 from wattseal.protocol.errors import (
+    BudgetExhausted,
     Contradiction,
     CoverageTooLow,
     FunctionalNotPermitted,
@@ -160,6 +163,14 @@ class TestNoise:
     STUDY = purpose_rule(use="secondary", basis="noise", functionals=("totals",), noise=RULE)
     LEVELS = Levels(pack_of({"research": purpose_rule(), "study": STUDY}))
     BEFORE = Granted.none(LEVELS, NO_METERS)
+    NARROW = Levels(
+        pack_of({"study": STUDY.model_copy(update={"noise": RULE.model_copy(update={"budget_rho_millionths": 300})})})
+    )
+
+    def whole(self, cohort: str, count: int) -> TotalStatement:
+        """A noisy total of everybody there."""
+        members, noise = positions_to_bits(range(count), count), noise_of(self.NARROW, "study", 15)
+        return statement(purpose="study", cohort=CohortId(cohort), members=members, noise=noise)
 
     def test_a_statement_says_what_the_purpose_asks_for(self) -> None:
         stated = noise_of(self.LEVELS, "study", 15)
@@ -173,6 +184,19 @@ class TestNoise:
                 permit(statement(purpose="study", noise=wrong), self.BEFORE)
         with pytest.raises(FunctionalNotPermitted, match="noise"):
             permit(statement(noise=stated), self.BEFORE)
+
+    def test_an_extension_of_the_budget_is_of_its_cohort_and_those_below(self) -> None:
+        """Threat E42: of another cohort, or for less than it takes, it pays for nothing."""
+        town, again = (self.whole(cohort, count) for cohort, count in (("town", 40), ("town/a", 20)))
+        known = permit(town, Granted.none(self.NARROW, NO_METERS))
+        for refused in ((), (noise_extension("town/a", 99),), (noise_extension("town/b", 400),)):
+            with pytest.raises(BudgetExhausted):
+                permit(again, known, measures=Measures(extensions=refused))
+        for cohort in ("town/a", "town"):
+            measures = Measures(extensions=(noise_extension(cohort, 100),))
+            assert permit(again, known, measures=measures)
+            told = explain_total(again, ROSTER, KEY, known, measures, Capacity(16_384, 16_383))
+            assert "of which 200 of 400 are spent" in told["rules"]["noise"]
 
     def test_of_reads_that_the_noise_is_too_small_for(self) -> None:
         asked = statement(purpose="study", noise=noise_of(self.LEVELS, "study", 15))

@@ -70,6 +70,26 @@ def test_a_budget_is_spent_to_the_last_millionth() -> None:
         spent.permit(places(0, 2), noise)
 
 
+@pytest.mark.parametrize(("more", "draws"), [(0, 2), (99, 2), (100, 3), (499, 4), (500, 5), (1 << 39, 5)])
+def test_an_extended_budget_pays_for_more_and_is_at_most_doubled(more: int, draws: int) -> None:
+    noise, spending = NOISE.extended(more), Spending().knowing(9)
+    for other in range(1, draws + 1):
+        spending = spending.permit(places(0, other), noise)
+    assert spending.of(places(0)) == 200 * draws <= noise.budget_rho_millionths <= 1_000
+    with pytest.raises(BudgetExhausted):
+        spending.permit(places(0, 8), noise)
+
+
+def test_what_an_extended_budget_paid_for_stays_granted_without_it() -> None:
+    west, rest = asked(meters(range(15)), "study"), asked(meters(range(15, 30)), "study")
+    known = granted((TOWN, "study"), (NORTH, "study")).permit(west, 16_384, rho_more=100)
+    assert known.permit(west, 16_384).spent_millionths(west) == 600
+    with pytest.raises(BudgetExhausted):
+        known.permit(rest, 16_384)
+    read = Granted.none(LEVELS, NO_METERS).after(asked(TOWN, "study"), asked(NORTH, "study"), west)
+    assert read.spent_millionths(west) == 600
+
+
 def test_the_least_noise_is_noise() -> None:
     noisy = Spending().knowing(2).permit(places(0), Noise(sigma=1, rho_millionths=1, budget_rho_millionths=1))
     with pytest.raises(PinnedOtherwise):

@@ -37,6 +37,7 @@ from wattseal.protocol.keys import (
 from wattseal.protocol.ledger import Checkpoint
 from wattseal.protocol.measures import (
     BudgetExtension,
+    MoreNoisyTotals,
     MoreResults,
     Quarantine,
     SignedBudgetExtension,
@@ -283,7 +284,7 @@ def budget_extension() -> BudgetExtension:
         first=WINDOW,
         last=Window(WINDOW + 32),
         reason="summer began within the cycle",
-        rank=MoreResults(tariff="TOU-8", results=1),
+        more=MoreResults(tariff="TOU-8", results=1),
     )
 
 
@@ -336,7 +337,8 @@ ONE_OF_EACH = (
     SignedWaiver.issue(waiver(), signing_key("utility")),
     quarantine(),
     SignedQuarantine.issue(quarantine(), signing_key("utility")),
-    budget_extension().rank,
+    budget_extension().more,
+    MoreNoisyTotals(cohort=CohortId("town"), channel=Channel.DELIVERED, rho_millionths=500),
     budget_extension(),
     SignedBudgetExtension.issue(budget_extension(), signing_key("utility")),
     StatedNoise(sigma=300, rho_millionths=10),

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.policy.measures import (
     extension,
+    noise_extension,
     quarantine,
     signed_extension,
     signed_quarantine,
@@ -16,8 +17,15 @@ from tests.policy.measures import (
 from tests.policy.rosters import REGION, TODAY, TRUST, operator
 from wattseal.protocol.codec import canonical_json
 from wattseal.protocol.errors import MalformedMessage, SignatureInvalid
-from wattseal.protocol.ids import CohortId, RegionId, Window
-from wattseal.protocol.measures import BudgetExtension, SignedBudgetExtension, SignedQuarantine, SignedWaiver
+from wattseal.protocol.ids import Channel, CohortId, RegionId, Window
+from wattseal.protocol.measures import (
+    BudgetExtension,
+    MoreNoisyTotals,
+    MoreResults,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+)
 from wattseal.protocol.roster import SignedRoster
 
 
@@ -61,22 +69,34 @@ def test_a_waiver_is_about_its_cohort_those_below_and_what_they_are_part_of(coho
     assert waiver("town/a").touches(CohortId(cohort)) is touched
 
 
+RESULTS = {"budget": "rank", "tariff": "E-1", "results": 1}
+NOISE = {"budget": "noise", "cohort": "town", "channel": "delivered", "rho_millionths": 500}
+NOISE_BYTES = canonical_json(NOISE)
+
+
 @pytest.mark.parametrize("results", [1, 4])
 def test_an_extension_lets_four_results_more_out_at_most(results: int) -> None:
-    assert extension("E-1", results).rank.results == results
+    assert MoreResults(tariff="E-1", results=results) == extension("E-1", results).more
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rank": {"tariff": "E-1", "results": 0}},
-        {"rank": {"tariff": "E-1", "results": 5}},
-        {"rank": {"tariff": "E-1", "results": "1"}},
-        {"rank": {"tariff": "E-1"}},
-        {"rank": {"results": 1}},
-        {"rank": {"tariff": "", "results": 1}},
-        {"rank": {"tariff": "E-1", "results": 1, "meter": "m0"}},
-        {"rank": None},
+        {"more": {**RESULTS, "results": 0}},
+        {"more": {**RESULTS, "results": 5}},
+        {"more": {**RESULTS, "results": "1"}},
+        {"more": {"budget": "rank", "tariff": "E-1"}},
+        {"more": {"budget": "rank", "results": 1}},
+        {"more": {"tariff": "E-1", "results": 1}},
+        {"more": {**RESULTS, "tariff": ""}},
+        {"more": {**RESULTS, "meter": "m0"}},
+        {"more": {**RESULTS, "budget": "noise"}},
+        {"more": {**RESULTS, **NOISE}},
+        {"more": {**NOISE, "rho_millionths": 0}},
+        {"more": {**NOISE, "rho_millionths": 1 << 40}},
+        {"more": {**NOISE, "cohort": "town/"}},
+        {"more": {**NOISE, "channel": "both"}},
+        {"more": None},
         {"tariff": "E-1"},
         {"last": TODAY - 31},
         {"last": TODAY + 336},
@@ -85,7 +105,11 @@ def test_an_extension_lets_four_results_more_out_at_most(results: int) -> None:
 )
 def test_what_no_extension_says(changes: dict[str, Any]) -> None:
     told = extension("E-1").model_dump(mode="json")
-    assert BudgetExtension.from_bytes(canonical_json(told)) == extension("E-1")
+    for more, whole in (
+        (RESULTS, extension("E-1")),
+        (NOISE, extension("E-1", more=MoreNoisyTotals.parse(NOISE_BYTES))),
+    ):
+        assert BudgetExtension.from_bytes(canonical_json({**told, "more": more})) == whole
     with pytest.raises(MalformedMessage):
         BudgetExtension.from_bytes(canonical_json({**told, **changes}))
 
@@ -97,6 +121,13 @@ def test_an_extension_is_of_cycles_that_lie_wholly_within_it() -> None:
     assert [one.of_bills(REGION, "E-1", windows) for windows in whole] == [True, True, False, False, False]
     assert not one.of_bills(RegionId("east"), "E-1", whole[0])
     assert not one.of_bills(REGION, "E-1 ", whole[0])
+
+
+def test_an_extension_of_one_budget_says_nothing_of_the_other() -> None:
+    rank, noise = extension("E-1"), noise_extension("town", 500)
+    assert not rank.of_totals(REGION, Channel.DELIVERED, TODAY)
+    assert noise.of_totals(REGION, Channel.DELIVERED, TODAY)
+    assert not noise.of_bills(REGION, "E-1", range(TODAY, TODAY + 1))
 
 
 def test_all_three_signatures_open_it() -> None:

@@ -111,7 +111,7 @@ class BilledTown(Services):
             first=Window(first),
             last=Window(last),
             reason="a test",
-            rank=MoreResults(tariff=TARIFF.name, results=results),
+            more=MoreResults(tariff=TARIFF.name, results=results),
         )
         signed = self.countersigned(SignedBudgetExtension.issue(extension, utility_key(self.state)))
         install(self.places, "/v1/budget-extensions", signed)

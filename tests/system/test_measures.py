@@ -101,7 +101,7 @@ def test_two_signatures_are_rejected_by_each_service(town: Town, day: Day, role:
 @pytest.mark.parametrize("role", ROLES)
 def test_an_extension_with_two_signatures_is_rejected_by_each_service(town: Town, day: Day, role: Role) -> None:
     """Threat E42."""
-    extension = BudgetExtension(**fields(day, rank=MoreResults(tariff="E-1", results=4)))
+    extension = BudgetExtension(**fields(day, more=MoreResults(tariff="E-1", results=4)))
     whole = town.countersigned(SignedBudgetExtension.issue(extension, utility_key(town.state)))
     for lacking in ("aggregator_operator", "unblinder_operator"):
         with pytest.raises(MalformedMessage, match="not countersigned by both"):

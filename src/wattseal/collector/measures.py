@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 waivers = typer.Typer(no_args_is_help=True, help="Less coverage for a cohort, for some days, if all three sign.")
 quarantines = typer.Typer(no_args_is_help=True, help="A meter that totals do not count, for some days to come.")
-extensions = typer.Typer(no_args_is_help=True, help="More results of bills of a meter's cycle, if all three sign.")
+extensions = typer.Typer(no_args_is_help=True, help="More results of bills, or noisy totals, if all three sign.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Directory = Annotated[
@@ -82,6 +82,24 @@ def sign_extension(
     """The utility's signature: of billing cycles wholly within these days, bills under the tariff may tell more."""
     about = {"--tariff": tariff, "--results": str(results)}
     _sign("extension", directory, out, {**about, **_term(region, first, last, reason)}, as_json)
+
+
+@extensions.command("sign-noise")
+def sign_noise_extension(
+    cohort: Annotated[str, typer.Option(help="The cohort; those below it are meant as well.")],
+    rho_millionths: Annotated[int, typer.Option(min=1, help="How much more of a member's day may be spent.")],
+    first: First,
+    last: Last,
+    reason: Why,
+    out: Out,
+    region: Annotated[str, typer.Option(help="Region of the cohort.")] = "region-1",
+    channel: Annotated[str, typer.Option(help="delivered or received")] = "delivered",
+    directory: Directory = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """The utility's signature: noisy totals of this cohort may spend more of its members' days."""
+    about = {"--cohort": cohort, "--rho-millionths": str(rho_millionths), "--channel": channel}
+    _sign("noise-extension", directory, out, {**about, **_term(region, first, last, reason)}, as_json)
 
 
 @waivers.command("check")

@@ -8,7 +8,13 @@ from wattseal.protocol.codec import to_base64
 from wattseal.protocol.countersigned import Countersigned, Operator
 from wattseal.protocol.errors import SignatureInvalid, UsageError
 from wattseal.protocol.ids import Window
-from wattseal.protocol.measures import SignedBudgetExtension, SignedQuarantine, SignedWaiver
+from wattseal.protocol.measures import (
+    MoreNoisyTotals,
+    MoreResults,
+    SignedBudgetExtension,
+    SignedQuarantine,
+    SignedWaiver,
+)
 from wattseal.protocol.resets import SignedItemReset
 from wattseal.protocol.roster import SignedRoster
 from wattseal.protocol.tariff.charge_list import SignedChargeList
@@ -71,8 +77,7 @@ def _quarantine(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
 def _extension(data: bytes, trust: TrustAnchors) -> tuple[Countersigned, Told]:
     signed = SignedBudgetExtension.from_bytes(data)
     one = signed.proposed(trust)
-    more = one.rank
-    about: Told = {"name": f"results of bills under {more.tariff}: {more.results} more", "region": one.region}
+    about: Told = {"name": _more(one.more), "region": one.region}
     return signed, {**about, "first": _date(one.first), "last": _date(one.last), "reason": one.reason}
 
 
@@ -97,6 +102,12 @@ _KINDS: tuple[Callable[[bytes, TrustAnchors], tuple[Countersigned, Told]], ...] 
     _item_reset,
     _roster,
 )
+
+
+def _more(told: MoreResults | MoreNoisyTotals) -> str:
+    if isinstance(told, MoreResults):
+        return f"results of bills under {told.tariff}: {told.results} more"
+    return f"noisy totals of {told.cohort}, {told.channel}: {told.rho_millionths} millionths of rho more"
 
 
 def _date(window: Window) -> str:

@@ -72,7 +72,7 @@ class MeasureBook:
 
     def in_force(self, region: RegionId, channel: Channel, window: Window) -> Measures:
         """For totals."""
-        return in_force(self._waivers, self._quarantines, region, channel, window)
+        return in_force(self._waivers, self._quarantines, self._extensions, region, channel, window)
 
 
 def _installed(directory: Path, known: list[Measure], measure: Measure, signed: Countersigned) -> list[Measure]:

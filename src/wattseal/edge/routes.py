@@ -107,7 +107,7 @@ def _add_measure_routes(app: FastAPI, registry: Registry, operator: list[Any]) -
         """Install a countersigned budget extension. Body: SignedBudgetExtension."""
         body = await read_body(request, JSON_LIMIT)
         extension = registry.measures.install_extension(SignedBudgetExtension.parse(body))
-        return json_response({"extension": to_base64(extension.fingerprint), "tariff": extension.rank.tariff})
+        return json_response({"extension": to_base64(extension.fingerprint), "region": extension.region})
 
 
 def _add_consent_routes(app: FastAPI, registry: Registry, tokens: Tokens) -> None:

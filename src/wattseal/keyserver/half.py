@@ -179,7 +179,7 @@ class Half:
         measures = self._measures(statement)
         after = permit_total(statement, roster, key, before, measures, capacity)
         self.bills.check_total(statement, after.day)
-        return Permitted(roster, statement.members_in(roster), noise_of(statement, roster, after))
+        return Permitted(roster, statement.members_in(roster), noise_of(statement, roster, after, measures))
 
     def noise_share(self, statement: TotalStatement, permitted: Permitted) -> tuple[int, ...]:
         """See `share_of`."""
@@ -201,14 +201,17 @@ class Half:
     def intend(
         self, statement: TotalStatement, encoded: bytes, permitted: Permitted, consents: Iterable[Digest]
     ) -> None:
-        """Write the intent of what is permitted, with the waivers that it may rest on and what its noise costs."""
-        waivers = [waiver.fingerprint for waiver in self._measures(statement).waivers_of(statement.cohort)]
+        """Write the intent of what is permitted, with the measures that it may rest on and what its noise costs."""
+        measures, noisy = self._measures(statement), permitted.noise is not None
+        waivers = [waiver.fingerprint for waiver in measures.waivers_of(statement.cohort)]
+        extensions = [one.fingerprint for one in measures.extensions_of(statement.cohort) if noisy]
         self.ledger.intend(
             statement.digest(),
             encoded,
             statement.region_day,
             statement.purpose,
             waivers=waivers,
+            extensions=extensions,
             consents=consents,
             noise=permitted.noise,
         )

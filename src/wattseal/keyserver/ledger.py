@@ -81,10 +81,11 @@ class Ledger(Chain):
         purpose: str,
         *,
         waivers: Iterable[bytes] = (),
+        extensions: Iterable[bytes] = (),
         consents: Iterable[bytes] = (),
         noise: ReleaseNoise | None = None,
     ) -> None:
-        """Once per statement; again the same changes nothing. It may rest on waivers and consents of these digests.
+        """Once per statement; again the same changes nothing. It may rest on measures and consents of these digests.
 
         `noise` is what the release will say of it, its budget included.
         """
@@ -92,7 +93,7 @@ class Ledger(Chain):
             if self.is_intended(digest):
                 return
             body: dict[str, object] = {"statement": to_base64(statement), "purpose": purpose}
-            body |= _resting({"waivers": waivers, "consents": consents})
+            body |= _resting({"waivers": waivers, "extensions": extensions, "consents": consents})
             body |= {} if noise is None else {"noise": noise.model_dump()}
             counter = self._append(EntryKind.INTENT, body)
             self._run("INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?)", digest, counter, *day, statement)

@@ -9,6 +9,7 @@ from wattseal.cryptosystems.noise.shares import day_noise
 from wattseal.cryptosystems.secret import Secret
 from wattseal.keyserver.schemes import layout_of
 from wattseal.policy.levels import Granted
+from wattseal.policy.measures import Measures
 from wattseal.policy.questions import question_of
 from wattseal.protocol.errors import FunctionalNotPermitted, MalformedMessage
 from wattseal.protocol.ids import MeterId
@@ -20,8 +21,8 @@ FARTHEST_SIGMAS = 12
 """Beyond it a discrete Gaussian is with a probability below 2^-100."""
 
 
-def noise_of(statement: TotalStatement, roster: Roster, granted: Granted) -> ReleaseNoise | None:
-    """What a granted statement's release says of its noise; None for an exact total."""
+def noise_of(statement: TotalStatement, roster: Roster, granted: Granted, measures: Measures) -> ReleaseNoise | None:
+    """What a granted statement's release says of its noise, the budget as it is extended; None for an exact total."""
     question = question_of(statement, roster)
     noise = granted.levels.noise(question.under)
     if noise is None:
@@ -30,7 +31,7 @@ def noise_of(statement: TotalStatement, roster: Roster, granted: Granted) -> Rel
         sigma=noise.sigma,
         rho_millionths=noise.rho_millionths,
         spent_rho_millionths=granted.spent_millionths(question),
-        budget_rho_millionths=noise.budget_rho_millionths,
+        budget_rho_millionths=noise.extended(measures.rho_more(statement.cohort)).budget_rho_millionths,
     )
 
 

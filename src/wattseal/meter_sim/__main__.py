@@ -118,7 +118,27 @@ def extension(
     from wattseal.meter_sim.measures import sign_extension
 
     term = {"region": region, "first": first, "last": last, "reason": reason}
-    _tell(sign_extension(fleet, out, term, {"tariff": tariff, "results": results}))
+    _tell(sign_extension(fleet, out, term, "rank", {"tariff": tariff, "results": results}))
+
+
+@cli.command("noise-extension")
+def noise_extension(
+    fleet: Fleet,
+    out: Annotated[Path, typer.Option(help="Where the signed extension goes, to be countersigned.")],
+    cohort: Annotated[str, typer.Option(help="The cohort; those below it are meant as well.")],
+    rho_millionths: Annotated[int, typer.Option(min=1, help="How much more of a member's day may be spent.")],
+    first: Annotated[str, typer.Option(help="First day (UTC).")],
+    last: Annotated[str, typer.Option(help="Last day (UTC).")],
+    reason: Annotated[str, typer.Option(help="Why, for all three operators to read.")],
+    region: Region = "region-1",
+    channel: Annotated[str, typer.Option(help="delivered or received")] = "delivered",
+) -> None:
+    """Sign an extension of the budget of noisy totals with the utility's key."""
+    from wattseal.meter_sim.measures import sign_extension
+
+    term = {"region": region, "first": first, "last": last, "reason": reason}
+    more: dict[str, str | int] = {"cohort": cohort, "channel": channel, "rho_millionths": rho_millionths}
+    _tell(sign_extension(fleet, out, term, "noise", more))
 
 
 @cli.command()

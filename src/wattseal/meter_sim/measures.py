@@ -37,10 +37,10 @@ def sign_quarantine(fleet: Path, out: Path, fields: Mapping[str, str | int]) -> 
 
 
 def sign_extension(
-    fleet: Path, out: Path, term: Mapping[str, str | int], more: Mapping[str, str | int]
+    fleet: Path, out: Path, term: Mapping[str, str | int], budget: str, more: Mapping[str, str | int]
 ) -> dict[str, str]:
-    """As `sign_waiver`; `more` is of which budget, and how much."""
-    extension = _checked(BudgetExtension, {**term, "rank": more})
+    """As `sign_waiver`; `budget` is rank or noise, `more` whose, and by how much."""
+    extension = _checked(BudgetExtension, {**term, "more": {"budget": budget, **more}})
     return {"extension": to_base64(extension.fingerprint), **_signed(fleet, out, SignedBudgetExtension, extension)}
 
 

@@ -20,14 +20,14 @@ def explain_total(
     """Facts in the order in which they are looked at. Raises Rejected for a statement that means nothing here."""
     policy = granted.levels.policy
     facts = {"policy": facts_of(policy), "question": _question(statement, roster)}
+    rules = _rules(statement, roster, granted, measures)
     try:
         permit_total(statement, roster, key, granted, measures, capacity)
     except Refused as refusal:
-        rules = _rules(statement, roster, granted)
         return {**facts, "rules": rules, "decision": "refused", "decided_by": refusal.slug, "why": refusal.detail}
     return {
         **facts,
-        "rules": _rules(statement, roster, granted),
+        "rules": rules,
         "decision": "permitted",
         "decided_by": "every rule that needs no opening",
         "why": _still_to_come(statement, roster, policy),
@@ -51,7 +51,7 @@ def _question(statement: TotalStatement, roster: Roster) -> dict[str, Any]:
     }
 
 
-def _rules(statement: TotalStatement, roster: Roster, granted: Granted) -> dict[str, str]:
+def _rules(statement: TotalStatement, roster: Roster, granted: Granted, measures: Measures) -> dict[str, str]:
     """What the pack asks of such a sum; nothing for a purpose that it does not have."""
     policy = granted.levels.policy
     rule = policy.purposes.get(statement.purpose)
@@ -63,17 +63,17 @@ def _rules(statement: TotalStatement, roster: Roster, granted: Granted) -> dict[
     return {
         "use": f"{rule.use}, on the basis of {rule.basis}",
         "functionals": ", ".join(rule.functionals),
-        "noise": _noise(question_of(statement, roster), granted),
+        "noise": _noise(question_of(statement, roster), granted, measures.rho_more(statement.cohort)),
         "least group": ", ".join(f"{size} for {name}" for name, size in sizes.items()) or "none",
         "coverage": f"{rule.coverage_percent} %",
     }
 
 
-def _noise(question: Question, granted: Granted) -> str:
+def _noise(question: Question, granted: Granted, rho_more: int) -> str:
     noise = granted.levels.noise(question.under)
     if noise is None:
         return "none"
-    spent, budget = granted.spent_millionths(question), noise.budget_rho_millionths
+    spent, budget = granted.spent_millionths(question), noise.extended(rho_more).budget_rho_millionths
     return (
         f"zcdp, standard deviation {noise.sigma:,} from each half; costs {noise.rho_millionths:,} millionths of rho of "
         f"a member's day, of which {spent:,} of {budget:,} are spent; all of them are "

@@ -148,8 +148,13 @@ class Granted:
             spending = spending.after(known._members(question), granted)
         return replace(known, _spending=spending)
 
-    def permit(self, question: Question, largest_group: int, waived: Sequence[Waived] = ()) -> Self:
-        """With the question granted. Raises Refused; what it raises for names no meter."""
+    def permit(
+        self, question: Question, largest_group: int, waived: Sequence[Waived] = (), *, rho_more: int = 0
+    ) -> Self:
+        """With the question granted. Raises Refused; what it raises for names no meter.
+
+        `rho_more`: by how much the budget of a noisy one is extended.
+        """
         known = self._knowing([question])
         least = max(map(self.levels.limits(question.under).least_of, question.classes), default=0)
         if 0 < len(question.grant.members) < least:
@@ -163,7 +168,8 @@ class Granted:
         def permitted(day: Day, number: int, one: Question) -> Day:
             return permit_set(day, one.grant, known._rule(number), largest_group, waived)
 
-        spending = known._spending.permit(known._members(question), noise)
+        paid = None if noise is None else noise.extended(rho_more)
+        spending = known._spending.permit(known._members(question), paid)
         return replace(known._changed([question], permitted), _spending=spending)
 
     def spent_millionths(self, question: Question) -> int:

@@ -63,7 +63,8 @@ def permit_total(
     rule = policy.check_purpose(statement.purpose)
     if rule.noise != "none":
         check_clip(rule.noise, roster.interval_minutes, capacity.largest_read)
-    return granted.permit(question, capacity.largest_group, [*_waived(statement, roster, measures)])
+    waived, rho_more = [*_waived(statement, roster, measures)], measures.rho_more(statement.cohort)
+    return granted.permit(question, capacity.largest_group, waived, rho_more=rho_more)
 
 
 def _waived(statement: TotalStatement, roster: Roster, measures: Measures) -> Iterator[Waived]:

@@ -37,6 +37,11 @@ class Noise(NamedTuple):
     def stated(self) -> StatedNoise:
         return StatedNoise(sigma=self.sigma, rho_millionths=self.rho_millionths)
 
+    def extended(self, rho_millionths: int) -> Self:
+        """With a budget that is so much larger, at most doubled."""
+        more = min(rho_millionths, self.budget_rho_millionths)
+        return self._replace(budget_rho_millionths=self.budget_rho_millionths + more)
+
     @classmethod
     def granted(cls, stated: StatedNoise) -> Self:
         """As a statement tells it."""

@@ -76,19 +76,34 @@ class Quarantine(_Measure):
 class MoreResults(Message):
     """Of bills under the tariffs of this name, all revisions: so many independent results more than the rule's."""
 
+    budget: Literal["rank"] = "rank"
     tariff: Name
     results: Annotated[int, Field(ge=1, le=MOST_RESULTS_MORE)]
 
 
-class BudgetExtension(_Measure):
-    """Of each meter and channel in billing cycles that lie wholly within its windows: a larger rank budget."""
+class MoreNoisyTotals(Message):
+    """Of noisy totals of this cohort and of those below it: so much more of each member's day may be spent."""
 
-    rank: MoreResults
+    budget: Literal["noise"] = "noise"
+    cohort: CohortField
+    channel: Channel
+    rho_millionths: Annotated[int, Field(ge=1, lt=1 << 40)]
+
+
+class BudgetExtension(_Measure):
+    """Of one budget: of results in billing cycles that lie wholly within its windows, or of noise on their days."""
+
+    more: Annotated[MoreResults | MoreNoisyTotals, Field(discriminator="budget")]
 
     def of_bills(self, region: RegionId, tariff: str, windows: range) -> bool:
         """Whether it is about bills under a tariff of that name, of a cycle that touches these windows."""
-        within_it = self.first <= windows[0] and windows[-1] <= self.last
-        return within_it and (self.region, self.rank.tariff) == (region, tariff)
+        more, within_it = self.more, self.first <= windows[0] and windows[-1] <= self.last
+        return within_it and isinstance(more, MoreResults) and (self.region, more.tariff) == (region, tariff)
+
+    def of_totals(self, region: RegionId, channel: Channel, window: Window) -> bool:
+        """Whether it is about noisy totals of that day, of whatever cohort."""
+        more, in_force = self.more, self.in_force(window)
+        return in_force and isinstance(more, MoreNoisyTotals) and (self.region, more.channel) == (region, channel)
 
 
 class SignedWaiver(Countersigned):
