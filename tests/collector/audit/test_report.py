@@ -12,7 +12,7 @@ from tests.policy.rosters import TRUST
 from wattseal.collector.audit.customers import Customers
 from wattseal.collector.audit.mine import who_asked
 from wattseal.collector.audit.page import annual_page
-from wattseal.collector.audit.report import Annual, Budget, Purpose, Recipient, Rule, annual
+from wattseal.collector.audit.report import Annual, Budget, Measure, Purpose, Recipient, Rule, annual
 from wattseal.collector.audit.sources import LedgerFile
 from wattseal.collector.audit.verify import Audited, audit
 from wattseal.keyserver.ledger import About
@@ -29,6 +29,7 @@ ROSTERS = (
     homes(effective=MOVED, m1={"account": "new tenant", "tenure_since": MOVED}),
 )
 YEAR = year_of(END * 60)
+WAIVER, EXTENSION = b"w" * 32, b"e" * 32
 NOISE = ReleaseNoise(sigma=9, rho_millionths=100, spent_rho_millionths=100, budget_rho_millionths=500)
 
 
@@ -66,7 +67,8 @@ def _released(run: Run, roster: Roster, window: Window) -> None:
     )
     digest = statement.digest()
     noise = NOISE if window == FIRST else NOISE.model_copy(update={"spent_rho_millionths": 300})
-    half.ledger.intend(digest, statement.to_bytes(), statement.region_day, "research", noise=noise)
+    resting = {"waivers": [WAIVER], "extensions": [EXTENSION] if window == FIRST else []}
+    half.ledger.intend(digest, statement.to_bytes(), statement.region_day, "research", noise=noise, **resting)
     heads = (half.head().to_bytes(), run.unblinder.head().to_bytes())
     half.ledger.finish(digest, digest, statement.region_day, b"release", b"opened", heads, recipient="planner")
     if window == FIRST:
@@ -89,6 +91,7 @@ def test_a_year(ledger: Path) -> None:
     assert told.rules == (Rule("purpose-not-permitted", refusals=16, statements=1),)
     assert (told.meters, told.accounts) == (5, 6)
     assert told.budgets == (Budget("research", 2, most_spent_rho_millionths=300, budget_rho_millionths=500),)
+    assert told.measures == (Measure("budget extension", EXTENSION.hex(), 1), Measure("waiver", WAIVER.hex(), 2))
     assert told.recipients == (
         Recipient("collector", 1, (PURPOSE,)),
         Recipient("planner", 2, ("research",)),
@@ -103,12 +106,20 @@ def test_another_year_is_empty(ledger: Path) -> None:
     assert "Nothing was asked." in page
     assert "Nothing was refused." in page
     assert "No total with noise was granted." in page
+    assert "could rest on a waiver or a budget extension" in page
 
 
 def test_the_page_says_it_all_and_escapes_it(ledger: Path) -> None:
     told = annual(*audited(ledger), YEAR, compared=True)
     page = annual_page(told).decode()
-    for word in ("purpose-not-permitted", "research", PURPOSE, told.head[:16], "tells of the same releases"):
+    for word in (
+        "purpose-not-permitted",
+        "research",
+        PURPOSE,
+        told.head[:16],
+        WAIVER.hex(),
+        "tells of the same releases",
+    ):
         assert word in page
     hostile = Annual(
         **{
@@ -119,6 +130,7 @@ def test_the_page_says_it_all_and_escapes_it(ledger: Path) -> None:
             "keys": (),
             "recipients": (),
             "budgets": (),
+            "measures": (),
         }
     )
     assert "&lt;script&gt;" in annual_page(hostile).decode()

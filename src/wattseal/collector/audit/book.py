@@ -34,6 +34,8 @@ class _IntentBody(_Body):
     kind: str = "total"
     purpose: Purpose
     noise: ReleaseNoise | None = None
+    waivers: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
 
 
 class _Bytes(BaseModel):
@@ -58,13 +60,15 @@ class ReleaseBody(_Body):
 
 
 class Intent(NamedTuple):
-    """The first entry about a statement."""
+    """The first entry about a statement; `waivers` and `extensions` that it may rest on, by digests in hexadecimal."""
 
     counter: int
     at: int
     purpose: str
     statement: Statement
     noise: ReleaseNoise | None
+    waivers: tuple[str, ...]
+    extensions: tuple[str, ...]
 
 
 class Refused(NamedTuple):
@@ -158,4 +162,5 @@ def _intent(entry: Entry) -> Intent:
     body = _IntentBody.model_validate_json(entry.body)
     data = _Bytes.model_validate({"data": body.statement}).data
     kind = BillStatement if body.kind == "bills" else TotalStatement
-    return Intent(entry.counter, body.at, body.purpose, kind.from_bytes(data), body.noise)
+    statement = kind.from_bytes(data)
+    return Intent(entry.counter, body.at, body.purpose, statement, body.noise, body.waivers, body.extensions)

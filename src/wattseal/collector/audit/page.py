@@ -20,6 +20,7 @@ def annual_page(annual: Annual) -> bytes:
         "keys": _keys(annual),
         "recipients": _recipients(annual),
         "budgets": _budgets(annual),
+        "measures": _measures(annual),
     }
     page = template.substitute(
         {name: html.escape(text) for name, text in words.items()},
@@ -80,6 +81,12 @@ def _budgets(annual: Annual) -> list[Element]:
     )
     none = [element("p", "No total with noise was granted.")]
     return [table(head, rows, numbers=range(1, 4))] if annual.budgets else none
+
+
+def _measures(annual: Annual) -> list[Element]:
+    rows = ((one.kind, one.document, f"{one.statements:,}") for one in annual.measures)
+    none = [element("p", "Nothing that was granted could rest on a waiver or a budget extension.")]
+    return [table(("document", "digest", "statements"), rows, numbers=(2,))] if annual.measures else none
 
 
 def _rules(annual: Annual) -> list[Element]:

@@ -57,6 +57,15 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A waiver or a budget extension by its digest, and how many statements were granted that may rest on it."""
+
+    kind: str
+    document: str
+    statements: int
+
+
+@dataclass(frozen=True)
 class Keys:
     """What became of a key period, and when."""
 
@@ -80,6 +89,7 @@ class Annual:
     rules: tuple[Rule, ...]
     recipients: tuple[Recipient, ...]
     budgets: tuple[Budget, ...]
+    measures: tuple[Measure, ...]
     keys: tuple[Keys, ...]
     meters: int
     accounts: int
@@ -104,6 +114,7 @@ def annual(audited: Audited, customers: Customers, year: int, *, compared: bool)
         rules=tuple(_rules(audited.book.refusals, year)),
         recipients=tuple(_recipients(audited.book, year)),
         budgets=tuple(_budgets(audited.book, year)),
+        measures=tuple(_measures(audited.book, year)),
         keys=tuple(
             Keys(one.period, one.act, utc_of(one.at)) for one in audited.book.periods if year_of(one.at) == year
         ),
@@ -142,6 +153,16 @@ def _budgets(book: Book, year: int) -> Iterator[Budget]:
     for purpose, noise in sorted(granted.items()):
         spent, budget = (max(values) for values in zip(*map(_spent, noise), strict=True))
         yield Budget(purpose, len(noise), spent, budget)
+
+
+def _measures(book: Book, year: int) -> Iterator[Measure]:
+    counted: Counter[tuple[str, str]] = Counter()
+    for intent in book.intents.values():
+        if year_of(intent.at) == year:
+            counted.update(("waiver", digest) for digest in intent.waivers)
+            counted.update(("budget extension", digest) for digest in intent.extensions)
+    for (kind, document), statements in sorted(counted.items()):
+        yield Measure(kind, document, statements)
 
 
 def _spent(noise: ReleaseNoise) -> tuple[int, int]:
