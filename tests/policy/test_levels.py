@@ -246,7 +246,9 @@ class TestShares:
             check(second, first)
 
     def test_sets_that_cross_are_refused_where_no_share_is_tested(self) -> None:
-        first = opened(100, 500, "public")
-        second = OpenedUnder(first.opened._replace(members=meters(range(10, 110))), Under("public", 15))
+        first = opened(100, 500, "research")
+        second = OpenedUnder(first.opened._replace(members=meters(range(10, 110))), Under("research", 15))
+        released = OpenedAtLevels.none(Levels(flat(largest_share_percent=100))).after(first)
+        released.check(first, EDGES)
         with pytest.raises(DominatedGroup, match="crosses"):
-            check(second, first)
+            released.check(second, EDGES)
