@@ -83,6 +83,15 @@ def test_a_cohort_has_one_billing_route() -> None:
             roster(*rows, roster_row(3, cohort=CohortId("town/a"), billing_route=route))
 
 
+def test_what_rows_have_alike_is_kept_once() -> None:
+    """A million rows are in memory."""
+    alike: dict[str, Any] = {"cohort": CohortId("town/a"), "billing_route": "north", "tariff": "E-1"}
+    sent = roster(*(roster_row(number, **alike, channels=BOTH, installed=WINDOW) for number in (1, 2)))
+    one, other = Roster.from_bytes(sent.to_bytes()).rows
+    for what in ("cohort", "channels", "customer_class", "tariff", "billing_route", "installed", "tenure_since"):
+        assert getattr(one, what) is getattr(other, what)
+
+
 def test_an_account_may_have_several_meters() -> None:
     assert len(roster(roster_row(1), roster_row(2, account="account-1")).rows) == 2
 

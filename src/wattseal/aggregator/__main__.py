@@ -79,8 +79,8 @@ def serve(
         typer.Option(help="The library: ours, or a published one, python-paillier or SEAL (extra `reference`)."),
     ] = Backend.OURS,
     roster_rows: Annotated[
-        int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.7 kB each.")
-    ] = 1 << 18,
+        int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.5 kB each.")
+    ] = 1 << 20,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints `ready URL` once it listens."""

@@ -79,8 +79,8 @@ def serve(
         bool, typer.Option(help="While nobody asks, add up pads or tags of today and the three days before.")
     ] = True,
     roster_rows: Annotated[
-        int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.7 kB each.")
-    ] = 1 << 18,
+        int, typer.Option(min=0, help="So many rows of rosters are kept in memory, some 0.5 kB each.")
+    ] = 1 << 20,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints `ready URL` once it listens."""

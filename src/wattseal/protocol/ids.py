@@ -2,6 +2,7 @@
 
 import re
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, NewType
 
 from pydantic import AfterValidator, Field
@@ -94,6 +95,8 @@ def checked_id(text: str) -> str:
     return text
 
 
+# Fifty meters share a cohort: its name is looked at once, and kept once.
+@lru_cache(maxsize=1 << 12)
 def checked_cohort(text: str) -> str:
     """A path in the tree of cohorts, such as town/feeder-2/t07. Raises ValueError."""
     if not _COHORT.fullmatch(text) or any(part in (".", "..") for part in text.split("/")):

@@ -2,9 +2,9 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -53,6 +53,15 @@ def _usable_sealing_key(key: bytes) -> bytes:
     return key
 
 
+@lru_cache(maxsize=1 << 12)
+def _kept_once(value: Hashable) -> Hashable:
+    """What many rows have alike is one object in memory."""
+    return value
+
+
+_Shared = AfterValidator(_kept_once)
+
+
 class Unit(StrEnum):
     """What one count of a read stands for: energy of electricity, litres of gas."""
 
@@ -90,12 +99,12 @@ class RosterRow:
     service_point: Name
     account: Name
     cohort: CohortField
-    channels: Annotated[Many[Channel], Field(min_length=1, max_length=2)]
+    channels: Annotated[Many[Channel], Field(min_length=1, max_length=2), _Shared]
     customer_class: CustomerClass = "residential"
-    tariff: Name | None = None
-    billing_route: Name | None = None
-    installed: WindowField
-    tenure_since: WindowField
+    tariff: Annotated[Name | None, _Shared] = None
+    billing_route: Annotated[Name | None, _Shared] = None
+    installed: Annotated[WindowField, _Shared]
+    tenure_since: Annotated[WindowField, _Shared]
 
     @property
     def installation(self) -> tuple[MeterId, bytes, bytes]:
