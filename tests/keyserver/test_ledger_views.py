@@ -198,6 +198,17 @@ class TestRecipients:
 
 
 class TestPeriods:
+    def test_what_is_erased_is_on_no_page_of_the_disk(self, ledger: Ledger, tmp_path: Path) -> None:
+        secret = b"what was opened " * 8
+        ledger.finish(b"a", FIRST, on(Window(1)), b"release", secret, ())
+
+        def on_disk() -> bool:
+            return any(secret in path.read_bytes() for path in tmp_path.iterdir())
+
+        assert on_disk()
+        ledger.destroy_period(1, range(1, 3))
+        assert not on_disk()
+
     def test_what_was_opened_of_its_windows_is_erased_and_no_more(self, ledger: Ledger) -> None:
         ledger.sign_with(lambda counter, *_: f"{counter}".encode())
         for day in range(4):

@@ -86,4 +86,5 @@ def test_the_smallest_group_that_any_purpose_opens() -> None:
     homes = roster(rows_of("town", 3))
     assert least_of_any(RULES, homes) == 20
     assert least_of_any(flat(7), homes) == 7
+    assert least_of_any(pack_of({"fine": purpose_rule(20), "coarse": purpose_rule(30)}), homes) == 20
     assert least_of_any(RULES, roster([row("m1", "town", customer_class="commercial")])) > 16_384

@@ -90,6 +90,15 @@ def test_what_an_extended_budget_paid_for_stays_granted_without_it() -> None:
     assert read.spent_millionths(west) == 600
 
 
+def test_a_budget_that_lacks_one_millionth_does_not_pay() -> None:
+    rule = RULE.model_copy(update={"budget_rho_millionths": 399})
+    study = purpose_rule(use="secondary", basis="noise", functionals=("totals",), noise=rule)
+    levels = Levels(pack_of({"study": study}))
+    once = Granted.none(levels, NO_METERS).permit(asked(TOWN, "study", levels), 16_384)
+    with pytest.raises(BudgetExhausted):
+        once.permit(asked(NORTH, "study", levels), 16_384)
+
+
 def test_the_least_noise_is_noise() -> None:
     noisy = Spending().knowing(2).permit(places(0), Noise(sigma=1, rho_millionths=1, budget_rho_millionths=1))
     with pytest.raises(PinnedOtherwise):
