@@ -10,9 +10,10 @@ from tests.commands.verbs import Verb, all_verbs, groups
 
 HEAVY = ("numpy", "polars", "matplotlib", "numba", "cryptography", "fastapi", "httpx", "nacl", "redis")
 VERBS = all_verbs()
-# It becomes the command of its own role, whose help is asked of that.
-HANDED_ON = "collector bench"
-HELPS = [(verb.role, verb.words) for verb in VERBS if str(verb) != HANDED_ON] + [(one[0], one[1:]) for one in groups()]
+# What a command loads does not depend on the verb: of each role and group its own help, and that of one verb.
+HELPS = sorted({verb.role: (verb.role, verb.words) for verb in VERBS}.values()) + [
+    (one[0], one[1:]) for one in groups()
+]
 
 # A word more, where what a verb cannot do without is right as it is, or nothing is.
 WRONG = {
