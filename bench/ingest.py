@@ -194,7 +194,7 @@ def _install(home: Path, notice: KeyNotice, roster: Roster, operators: dict[str,
     signed = SignedRoster.issue(roster, operators["utility"])
     signed = signed.countersigned("aggregator_operator", operators["aggregator_operator"])
     signed = signed.countersigned("unblinder_operator", operators["unblinder_operator"])
-    write_private(private_directory(registry / "rosters") / "roster.json", signed.to_bytes())
+    write_private(private_directory(registry / "rosters") / f"{REGION}.{FIRST}.json", signed.to_bytes())
     envelope = Envelope.issue(notice, operators["decryptor"])
     write_private(private_directory(registry / "keys") / "1.json", envelope.to_bytes())
 
