@@ -100,8 +100,8 @@ class Folds:
             for leaf, meters in _leaves(roster, channel).items():
                 day.leaves[leaf] = await self._grown(roster, channel, window, day.leaves.get(leaf, NOTHING), meters)
             day.accepted = accepted
+            self._make_room(window, MOST_REPORTS - day.reports)
         self._days[place] = day
-        self._make_room(window)
         return day
 
     def _has_room(self, roster: Roster, channel: Channel, window: Window) -> bool:
@@ -110,12 +110,11 @@ class Folds:
         wanted = sum(channel in row.channels for row in roster.rows)
         return (roster.region, channel, window) in self._days or as_new + wanted <= MOST_REPORTS
 
-    def _make_room(self, window: Window) -> None:
-        """Older days go first, then those that nobody has asked for the longest; never the one just made."""
+    def _make_room(self, window: Window, most: int) -> None:
+        """Leave so many reports in folds: older days go first, then those that nobody has asked for the longest."""
         reports = sum(day.reports for day in self._days.values())
-        others = list(self._days)[:-1]
-        for place in sorted(others, key=lambda place: place[2] >= window):
-            if reports <= MOST_REPORTS:
+        for place in sorted(self._days, key=lambda place: place[2] >= window):
+            if reports <= most:
                 break
             reports -= self._days.pop(place).reports
 

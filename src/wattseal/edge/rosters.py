@@ -164,11 +164,11 @@ class RosterBook:
 
     def _at_place(self, place: Place) -> Roster:
         with self._one_at_a_time:
-            roster = self._read.pop(place, None)
-            if roster is None:
-                roster = _reopened(self._known[place], place)
-            self._keep(place, roster)
-            return roster
+            if place in self._read:
+                self._read.move_to_end(place)
+            else:
+                self._keep(place, _reopened(self._known[place], place))
+            return self._read[place]
 
     def _keep(self, place: Place, roster: Roster) -> None:
         self._read[place] = roster
